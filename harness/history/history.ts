@@ -1,0 +1,69 @@
+/** What any target can produce: calls, results, threads, order. Model-only detail is a separate section. */
+
+import type { Call } from '../program/program.ts';
+
+export type Result =
+  | { readonly kind: 'value'; readonly value: number }
+  | { readonly kind: 'errno'; readonly errno: string }
+  /** Descriptor-making calls; the numbers are the target's own and never compared. */
+  | { readonly kind: 'fds'; readonly fds: readonly number[] }
+  /** epoll_wait and poll: in the order delivered. `name` is the symbol given at registration, or the data. */
+  | { readonly kind: 'events'; readonly events: readonly ReportedEvent[] }
+  /** read: the count, and the bytes where the target keeps them. */
+  | { readonly kind: 'bytes'; readonly count: number; readonly data: string }
+  /** The call never returned, and never can. */
+  | { readonly kind: 'hang' }
+  /** The kernel killed the thread inside the call (oops). */
+  | { readonly kind: 'killed' };
+
+export interface ReportedEvent {
+  readonly name: string;
+  readonly mask: number;
+}
+
+export interface CallRecord {
+  /** Position in the program: thread -1 is init. */
+  readonly thread: number;
+  readonly index: number;
+  readonly call: Call;
+  readonly result: Result;
+  /** Positions in one total order of call starts and returns (returns of hung calls: Infinity). */
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface History {
+  readonly target: string;
+  /** Calls that were reached, in order of start. */
+  readonly calls: readonly CallRecord[];
+  /**
+   * True if a returned before b began in every equivalent execution. Model: from the vector clocks.
+   * Host: from program order and what the observer saw.
+   */
+  readonly before: (a: CallRecord, b: CallRecord) => boolean;
+  readonly model?: ModelDetail;
+}
+
+/** Only the model target fills this in. */
+export interface ModelDetail {
+  readonly kernel: string;
+  readonly steps: number;
+  readonly findings: readonly Finding[];
+}
+
+/** What a sanitizer or check saw in a run. */
+export interface Finding {
+  /** As kernel engineers know it: KASAN-UAF, LOCKDEP, LOST-EDGE, HUNG, COUNT, STALE ... (detector table, 0.3). */
+  readonly detector: string;
+  /** Step label(s) of the document, e.g. `v11-MO1 / v11-RM6`; the place where it went wrong. */
+  readonly site: string;
+  /** One sentence: class, object, consequence. */
+  readonly message: string;
+  /** Event positions in the run that decide it, the decisive one last. */
+  readonly steps: readonly number[];
+}
+
+/** Detector and site: what must stay the same while a failure is shrunk. */
+export function signatureOf(finding: Finding): string {
+  return `${finding.detector} ${finding.site}`;
+}

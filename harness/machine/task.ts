@@ -1,0 +1,185 @@
+/** Tasks: state, sleeping, waking, signals, and the virtual clock they sleep by. */
+
+import { engine, type Condition, type Kernel, type OpObject } from './engine.ts';
+import { newSpinLock, spinLockIrqsave, spinUnlock, type SpinLock } from './lock.ts';
+import { newWord, read, write, type Word } from './memory.ts';
+import { Kind, MAX_THREADS, TaskState } from './op.ts';
+import { cancelTimer, armTimer, newTimer, timerBaseOf, type Timer } from './timer.ts';
+
+export { TaskState } from './op.ts';
+
+/** MAX_SCHEDULE_TIMEOUT: sleep until woken. */
+export const MAX_SCHEDULE_TIMEOUT = Infinity;
+
+export interface Task {
+  /** Thread slot; the number in T1 is slot + 1. */
+  readonly slot: number;
+  /** The task state object: SET, WAKE and AWAIT name it. */
+  readonly state: OpObject;
+  readonly siglock: SpinLock;
+  /** Pending signals, a set; guarded by siglock. */
+  readonly pending: Set<string>;
+  /** Blocked signals, a set; guarded by siglock. */
+  blocked: ReadonlySet<string>;
+  /** TIF_SIGPENDING. */
+  readonly sigpending: Word;
+  /** The timer of schedule_timeout, made at its first use. */
+  sleepTimer: Timer | null;
+}
+
+/** The tasks of the current execution by slot. */
+export const tasks: Task[] = [];
+
+/** Per-execution facts that spare operations: a program without kill() never looks at signals. */
+export const taskConfig = { signalsInUse: false };
+
+/** Makes the tasks of an execution; called from init. */
+export function resetTasks(count: number): void {
+  tasks.length = 0;
+  for (let slot = 0; slot < count; slot++) {
+    tasks.push({
+      slot,
+      state: { id: engine.newObject('task.state', TaskState.RUNNING), mem: null },
+      siglock: newSpinLock('sighand.siglock'),
+      pending: new Set(),
+      blocked: new Set(),
+      sigpending: newWord('task.sigpending', 0),
+      sleepTimer: null,
+    });
+  }
+  initTask = {
+    slot: MAX_THREADS - 1,
+    state: { id: engine.newObject('init.state', TaskState.RUNNING), mem: null },
+    siglock: newSpinLock('sighand.siglock'),
+    pending: new Set(),
+    blocked: new Set(),
+    sigpending: newWord('task.sigpending', 0),
+    sleepTimer: null,
+  };
+}
+
+let initTask: Task | null = null;
+
+/** The task that runs; in init and exit a task of its own. Pseudo-threads have none: do not ask there. */
+export function current(): Task {
+  const task = engine.inline ? initTask : tasks[engine.current];
+  if (task === null || task === undefined) throw new Error('Cannot name the current task: not in task context');
+  return task;
+}
+
+/** The current task, or null in a timer handler, an interrupt or a worker without one. */
+export function currentOrNull(): Task | null {
+  return engine.inline ? initTask : (tasks[engine.current] ?? null);
+}
+
+/** set_current_state(). */
+export function setCurrentState(state: number, site: string): Kernel<number> {
+  return engine.submit(Kind.SET, current().state, state, site);
+}
+
+export const WAKE_NORMAL = TaskState.INTERRUPTIBLE | TaskState.UNINTERRUPTIBLE;
+
+/** try_to_wake_up(): answers 1 if the task was asleep in one of the states of the mode mask. */
+export function wakeUpProcess(task: Task, mode: number, site: string): Kernel<number> {
+  return engine.submit(Kind.WAKE, task.state, mode, site);
+}
+
+/**
+ * schedule() of a task that has set its state. `condition` is what it waits for: if the run ends with the task
+ * asleep although the condition holds, that is a lost wake-up.
+ */
+export function* schedule(site: string, condition: Condition | null = null): Kernel<void> {
+  engine.observer.mightSleep(site);
+  const t = engine.current;
+  engine.waitsFor[t] = condition;
+  yield* engine.submit(Kind.AWAIT, current().state, 0, site);
+  engine.waitsFor[t] = null;
+}
+
+/**
+ * schedule_timeout(): sleeps until woken or for `ticks`; answers the ticks left. MAX_SCHEDULE_TIMEOUT arms
+ * nothing. Any other negative value: a complaint, RUNNING, 0 at once.
+ */
+export function* scheduleTimeout(
+  ticks: number,
+  site: string,
+  condition: Condition | null = null,
+): Kernel<number> {
+  if (ticks === MAX_SCHEDULE_TIMEOUT) {
+    yield* schedule(site, condition);
+    return ticks;
+  }
+  if (ticks < 0) {
+    engine.observer.report('WARN', site, `schedule_timeout: wrong timeout value ${ticks}`);
+    yield* setCurrentState(TaskState.RUNNING, site);
+    return 0;
+  }
+  const task = current();
+  const timer = (task.sleepTimer ??= newTimer('sleep', engine.users + task.slot, () => wakeSleeper(task)));
+  const start = yield* now(site);
+  yield* armTimer(timer, start + ticks, site);
+  yield* schedule(site, condition);
+  yield* cancelTimer(timer, site);
+  const end = yield* now(site);
+  return Math.max(0, start + ticks - end);
+}
+
+function* wakeSleeper(task: Task): Kernel<void> {
+  yield* wakeUpProcess(task, WAKE_NORMAL, 'process_timeout');
+}
+
+/** Reads jiffies. */
+export function now(site: string): Kernel<number> {
+  return engine.submit(Kind.NOW, timerBaseOf(), 0, site);
+}
+
+/** Sends a signal to a task: pending, and woken out of an interruptible sleep unless blocked. */
+export function* sendSignal(task: Task, signal: string, site: string): Kernel<void> {
+  yield* spinLockIrqsave(task.siglock, site);
+  task.pending.add(signal);
+  if (!task.blocked.has(signal)) {
+    yield* write(task.sigpending, 1, site);
+    yield* wakeUpProcess(task, TaskState.INTERRUPTIBLE, site);
+  }
+  yield* spinUnlock(task.siglock, site);
+}
+
+/** signal_pending(current). No operation in programs that send no signal. */
+export function* signalPending(site: string): Kernel<boolean> {
+  if (!taskConfig.signalsInUse || engine.inline) return false;
+  const task = currentOrNull();
+  return task !== null && (yield* read(task.sigpending, site)) !== 0;
+}
+
+/** Replaces the blocked set of the current task and answers the old one (sigprocmask SIG_SETMASK). */
+export function* setSigmask(blocked: ReadonlySet<string>, site: string): Kernel<ReadonlySet<string>> {
+  const task = current();
+  if (!taskConfig.signalsInUse || engine.inline) {
+    const old = task.blocked;
+    task.blocked = blocked;
+    return old;
+  }
+  yield* spinLockIrqsave(task.siglock, site);
+  const old = task.blocked;
+  task.blocked = blocked;
+  yield* recalcSigpending(task, site);
+  yield* spinUnlock(task.siglock, site);
+  return old;
+}
+
+function* recalcSigpending(task: Task, site: string): Kernel<void> {
+  const any = [...task.pending].some((signal) => !task.blocked.has(signal));
+  yield* write(task.sigpending, any ? 1 : 0, site);
+}
+
+/** On the way out of a system call: runs the handlers of pending, unblocked signals; answers their names. */
+export function* handleSignals(site: string): Kernel<readonly string[]> {
+  if (!(yield* signalPending(site))) return [];
+  const task = current();
+  yield* spinLockIrqsave(task.siglock, site);
+  const handled = [...task.pending].filter((signal) => !task.blocked.has(signal)).sort();
+  for (const signal of handled) task.pending.delete(signal);
+  yield* recalcSigpending(task, site);
+  yield* spinUnlock(task.siglock, site);
+  return handled;
+}

@@ -1,0 +1,105 @@
+/** The address space of the process: ranges that are readable, writable or neither, and faulting copies. */
+
+import { engine, type Kernel } from './engine.ts';
+import { injectFault } from './memory.ts';
+
+/** Addresses from here on belong to the kernel (i386 split). */
+export const PAGE_OFFSET = 0xc0000000;
+export const PAGE_SIZE = 4096;
+
+export interface Range {
+  readonly start: number;
+  /** Bytes. */
+  length: number;
+  readable: boolean;
+  writable: boolean;
+  /** What a driver mapped here, or null for anonymous memory. */
+  readonly backing: unknown;
+  /** What was stored, by offset. Structures are stored whole. */
+  readonly stored: Map<number, unknown>;
+}
+
+export class UserMemory {
+  private readonly ranges: Range[] = [];
+  private nextFree = 0x40000000;
+
+  /** Maps `length` bytes (rounded up to pages) at a fresh address and answers the range. */
+  map(length: number, readable: boolean, writable: boolean, backing: unknown = null): Range {
+    const size = Math.max(1, Math.ceil(length / PAGE_SIZE)) * PAGE_SIZE;
+    const range = this.mapAt(this.nextFree, length, readable, writable, backing);
+    this.nextFree += size + PAGE_SIZE;
+    return range;
+  }
+
+  /** Maps exactly `length` bytes at `start`; what stands before and behind is as it was. */
+  mapAt(start: number, length: number, readable: boolean, writable: boolean, backing: unknown = null): Range {
+    const range: Range = { start, length, readable, writable, backing, stored: new Map() };
+    this.ranges.push(range);
+    return range;
+  }
+
+  unmap(range: Range): void {
+    const at = this.ranges.indexOf(range);
+    if (at >= 0) this.ranges.splice(at, 1);
+  }
+
+  /** The range that holds the address, or null. */
+  find(address: number): Range | null {
+    return this.ranges.find((r) => address >= r.start && address < r.start + r.length) ?? null;
+  }
+
+  all(): readonly Range[] {
+    return this.ranges;
+  }
+
+  /** access_ok(): only that the range lies below the kernel. */
+  accessOk(address: number, length: number): boolean {
+    return address >= 0 && address + length <= PAGE_OFFSET;
+  }
+
+  /** Whether `length` bytes at the address can be written (or read) without a fault. */
+  permits(address: number, length: number, write: boolean): boolean {
+    const range = this.find(address);
+    if (range === null || address + length > range.start + range.length) return false;
+    return write ? range.writable : range.readable;
+  }
+
+  store(address: number, value: unknown): void {
+    const range = this.find(address);
+    if (range !== null) range.stored.set(address - range.start, value);
+  }
+
+  load(address: number): unknown {
+    const range = this.find(address);
+    return range === null ? undefined : range.stored.get(address - range.start);
+  }
+}
+
+/**
+ * copy_to_user / put_user of one structure: true if it was stored, false on a fault. May sleep. A store through
+ * an unchecked kernel address goes through and is reported (KASAN-WILD).
+ */
+export function* copyToUser(
+  mm: UserMemory,
+  address: number,
+  length: number,
+  value: unknown,
+  site: string,
+): Kernel<boolean> {
+  engine.observer.mightSleep(site);
+  if (yield* injectFault(site)) return false;
+  if (address >= PAGE_OFFSET) {
+    engine.observer.report('KASAN-WILD', site, `write of ${length} bytes to a kernel address chosen by the user`);
+    return true;
+  }
+  if (!mm.permits(address, length, true)) return false;
+  mm.store(address, value);
+  return true;
+}
+
+/** copy_from_user: false on a fault. The value is what `load` finds; callers that need none ignore it. */
+export function* copyFromUser(mm: UserMemory, address: number, length: number, site: string): Kernel<boolean> {
+  engine.observer.mightSleep(site);
+  if (yield* injectFault(site)) return false;
+  return address < PAGE_OFFSET && mm.permits(address, length, false);
+}
