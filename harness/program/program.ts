@@ -53,6 +53,8 @@ export type ValuePattern =
   | { readonly kind: 'none' }
   /** Any success (a return that is not an errno and not a hang). */
   | { readonly kind: 'ok' }
+  /** The task died in the call. */
+  | { readonly kind: 'killed' }
   | { readonly kind: 'data'; readonly value: string }
   /** `{s:IN|OUT, t:IN}` any order, `[...]` this order. Masks may leave out bits only with a trailing `+`. */
   | { readonly kind: 'events'; readonly ordered: boolean; readonly entries: readonly EventPattern[] };
@@ -75,6 +77,8 @@ export type Expectation =
   | { readonly kind: 'exactly'; readonly outcomes: readonly Conjunction[] }
   /** Exploration must produce a finding of this detector, at this site when given. */
   | { readonly kind: 'finding'; readonly detector: string; readonly site?: string }
+  /** Exploration must not produce such a finding. */
+  | { readonly kind: 'absent'; readonly detector: string; readonly site?: string }
   /** Exploration must produce no finding (complete exploration: proof). */
   | { readonly kind: 'clean' };
 

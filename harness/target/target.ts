@@ -1,0 +1,67 @@
+/** A target: anything that runs a program and yields histories. */
+
+import type { CallRecord, Finding, History } from '../history/history.ts';
+import type { Program } from '../program/program.ts';
+
+/** One distinct outcome of a program, with a history that shows it. */
+export interface Observation {
+  /** Canonical text: `x={r:IN} y=EAGAIN`, names in program order; equal text, equal outcome. */
+  readonly text: string;
+  readonly records: readonly CallRecord[];
+  readonly history: History;
+  /** How many runs (traces) ended this way. */
+  readonly times: number;
+  /** Replays it, on a model. */
+  readonly schedule?: string;
+}
+
+export interface FoundFinding {
+  readonly finding: Finding;
+  readonly times: number;
+  readonly schedule?: string;
+  readonly history: History;
+}
+
+/** Everything that was seen of one program on one target. */
+export interface Behaviour {
+  readonly target: string;
+  /** True only if every schedule (up to equivalence) was visited and no bound was met. */
+  readonly complete: boolean;
+  /** Why not: `steps 20000`, `executions 100000`, `time 10 s`, `sampled`. */
+  readonly incomplete?: string;
+  /** Complete runs. */
+  readonly executions: number;
+  /** Distinct Mazurkiewicz traces seen (host: 0). */
+  readonly traces: number;
+  readonly outcomes: readonly Observation[];
+  readonly findings: readonly FoundFinding[];
+  /** Set-up that must work did not: the target is broken for this program, nothing is said of the kernel. */
+  readonly broken?: string;
+}
+
+export interface RunOptions {
+  /** Exploration strategy by name: dpor (exact, default), dfs, random, pct, pos. */
+  readonly strategy?: string;
+  readonly seed?: number;
+  /** Bound on executions (model) or iterations (host); reaching it makes the behaviour incomplete. */
+  readonly runs?: number;
+  readonly maxSteps?: number;
+  readonly preemptions?: number;
+  readonly timers?: 'idle' | 'any';
+  /** Injected failures per thread. */
+  readonly faults?: number;
+  /** Ends the exploration as soon as something was found. */
+  readonly stopAtFirst?: boolean;
+  /** Asked now and then with executions so far; true means stop (time limit, Ctrl-C). */
+  readonly interrupted?: (executions: number) => boolean;
+}
+
+export interface Target {
+  /** `model:2.6.20`, `host`. */
+  readonly name: string;
+  /** What expect-block selectors are matched against: `2.6.20`, `host`. */
+  readonly selector: string;
+  /** Null if the program can run here, else why not (a CONF). */
+  refuses(program: Program): string | null;
+  run(program: Program, options: RunOptions): Behaviour | Promise<Behaviour>;
+}
