@@ -33,6 +33,8 @@ export type Kernel<T> = Generator<void, T, void>;
 export interface Strategy {
   /** Before each execution: false when nothing is left to explore. */
   begin(): boolean;
+  /** How many events of the last execution are replayed as they stand; 0 if absent. */
+  readonly keep?: number;
   /** The thread that goes next, or -1 if none is enabled (or none is worth it). */
   pick(): number;
   /** The alternative of the choice that thread t is about to make, 0 <= answer < n. */

@@ -219,6 +219,11 @@ export class EventLog {
     return this.prev[d];
   }
 
+  /** The same for the second location of the event. */
+  previousOn2(d: number): number {
+    return this.prev2[d];
+  }
+
   /** Per thread, in order: alternative and clock of each event. Equal text, equal trace (13.1). */
   canonical(): string {
     const parts: string[] = [];

@@ -1,0 +1,91 @@
+/**
+ * Wakeup trees (Abdulla, Aronsson, Jonsson, Sagonas 2014; exploration.md 5.1): what is still to be explored,
+ * as ordered trees of (thread, alternative, operation) in an arena of integers with a free list.
+ */
+
+import { depends, type Sequence } from './sequence.ts';
+
+export const ROOT = 0;
+const NIL = -1;
+
+export class WakeupTree {
+  readonly thr: number[] = [-1];
+  readonly alt: number[] = [0];
+  readonly obj: number[] = [-1];
+  readonly rd: number[] = [1];
+  readonly obj2: number[] = [-1];
+  readonly rd2: number[] = [1];
+  readonly alts: number[] = [1];
+  private readonly first: number[] = [NIL];
+  private readonly next: number[] = [NIL];
+  private free = NIL;
+  /** Nodes in use, without the root; the largest number there was. */
+  size = 0;
+  peak = 0;
+
+  firstChild(node: number): number {
+    return this.first[node];
+  }
+
+  nextSibling(node: number): number {
+    return this.next[node];
+  }
+
+  /** Appends a last child and answers it. */
+  append(
+    parent: number,
+    thr: number,
+    alt: number,
+    obj: number,
+    rd: number,
+    obj2: number,
+    rd2: number,
+    alts: number,
+  ): number {
+    const node = this.take();
+    this.thr[node] = thr;
+    this.alt[node] = alt;
+    this.obj[node] = obj;
+    this.rd[node] = rd;
+    this.obj2[node] = obj2;
+    this.rd2[node] = rd2;
+    this.alts[node] = alts;
+    this.first[node] = NIL;
+    this.next[node] = NIL;
+    let last = this.first[parent];
+    if (last === NIL) this.first[parent] = node;
+    else {
+      while (this.next[last] !== NIL) last = this.next[last];
+      this.next[last] = node;
+    }
+    return node;
+  }
+
+  private take(): number {
+    this.size++;
+    if (this.size > this.peak) this.peak = this.size;
+    if (this.free !== NIL) {
+      const node = this.free;
+      this.free = this.next[node];
+      return node;
+    }
+    return this.thr.push(-1) - 1;
+  }
+
+  /** Removes the first child of `parent`, which must have no children of its own any more. */
+  removeFirst(parent: number): void {
+    const node = this.first[parent];
+    this.first[parent] = this.next[node];
+    this.next[node] = this.free;
+    this.free = node;
+    this.size--;
+  }
+
+  /** Whether the operation of the node and the element j of v do not commute. */
+  dependsOn(node: number, v: Sequence, j: number): boolean {
+    return depends(
+      this.obj[node], this.rd[node], this.obj2[node], this.rd2[node],
+      v.obj[j], v.rd[j], v.obj2[j], v.rd2[j],
+    );
+  }
+}
