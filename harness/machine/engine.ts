@@ -80,9 +80,18 @@ export interface OpObject {
 
 /** Lifetime of an allocation, judged by KASAN. */
 export interface Lifetime {
+  readonly name: string;
   readonly number: number;
+  readonly allocSite: string;
   freed: boolean;
+  freeSite: string;
 }
+
+/** Where init and exit publish; no thread may have it. */
+export const INIT_SLOT = MAX_THREADS - 1;
+
+/** The timer base has a bit per slot for armed timers, and from here on one for running handlers. */
+export const TIMER_RUNNING = 16;
 
 const FREE_SLOT = 0;
 const DONE_SLOT = 2;
@@ -193,9 +202,23 @@ export class Engine {
     return id;
   }
 
-  /** Kind of the object, with its number: `ep.lock#1`. Numbers count per kind, in allocation order of names. */
+  /** Kind of the object, with its number: `ep.lock#1`. Numbers count per kind: those of init, then by thread. */
   nameOf(id: number): string {
-    return id < 0 ? '' : this.objectName[id];
+    if (id < 0) return '';
+    const name = this.objectName[id];
+    const creator = Math.min(MAX_THREADS, Math.floor(id / OBJECTS_PER_THREAD));
+    let number = creator === MAX_THREADS ? 0 : this.countNamed(name, MAX_THREADS, MAX_OBJECTS);
+    for (let t = 0; t < creator && creator < MAX_THREADS; t++)
+      number += this.countNamed(name, t, MAX_OBJECTS);
+    return `${name}#${number + this.countNamed(name, creator, id) + 1}`;
+  }
+
+  private countNamed(name: string, creator: number, below: number): number {
+    const first = creator * OBJECTS_PER_THREAD;
+    const end = Math.min(first + this.allocated[creator], below);
+    let n = 0;
+    for (let id = first; id < end; id++) if (this.objectName[id] === name) n++;
+    return n;
   }
 
   // ---- threads ----
@@ -225,7 +248,8 @@ export class Engine {
     site: string,
     body: () => Kernel<void>,
   ): void {
-    if (t >= MAX_THREADS) throw new HarnessBug(`Cannot start "${name}": ${MAX_THREADS} threads is the limit`);
+    // The last slot is where init publishes.
+    if (t >= INIT_SLOT) throw new HarnessBug(`Cannot start "${name}": ${INIT_SLOT} threads is the limit`);
     this.slot[t] = LIVE_SLOT;
     this.gens[t] = null;
     this.start[t] = body;
@@ -346,8 +370,9 @@ export class Engine {
       case Kind.LOCK:
       case Kind.AWAIT:
       case Kind.WLOCK:
-      case Kind.JOIN:
         return state === 0;
+      case Kind.JOIN:
+        return (state & this.pArg[t]) === 0;
       case Kind.DOWN:
         return state > 0;
       case Kind.RLOCK:
@@ -504,8 +529,12 @@ export class Engine {
         state[o] &= ~(1 << this.pArg[t]);
         break;
       case Kind.FIRE:
-        state[o] &= ~(1 << t);
+        // atomic because the base lock covers detaching the timer and marking its handler as running
+        state[o] = (state[o] & ~(1 << t)) | (1 << (t + TIMER_RUNNING));
         if (this.deadline[t] > this.jiffies) this.jiffies = this.deadline[t];
+        break;
+      case Kind.EXPIRED:
+        state[o] &= ~(1 << (t + TIMER_RUNNING));
         break;
       case Kind.NOW:
         this.result = this.jiffies;

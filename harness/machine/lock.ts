@@ -18,6 +18,17 @@ export interface Lock extends OpObject {
 /** Class and flavour of every lock object, for lockdep. Entries are overwritten when ids are used again. */
 export const lockTable: (Lock | null)[] = [];
 
+/** Classes whose locks may be taken one under the other, with the reason why that cannot deadlock. */
+export const nestedClasses = new Map<string, string>();
+
+/**
+ * Says that a lock of class `name` may be taken while another lock of that class is held, and why. Without it
+ * lockdep reports the nesting; with it lockdep checks that single locks of the class keep one order.
+ */
+export function allowNesting(name: string, why: string): void {
+  nestedClasses.set(name, why);
+}
+
 function register<L extends Lock>(lock: L): L {
   lockTable[lock.id] = lock;
   return lock;

@@ -61,7 +61,7 @@ export function kfree(mem: Mem, site: string): void {
 
 /** Marks a touch of an allocation that is neither an operation nor a guarded field. */
 export function touch(mem: Mem, site: string): void {
-  engine.observer.access(mem, site, Kind.LOCAL);
+  engine.observer.touched(mem, false, site);
 }
 
 /** NULL dereference, BUG_ON and the like: the task dies here. */
@@ -145,10 +145,7 @@ export class Guarded implements PlainLocation {
   readonly name: string;
   readonly mem: Lifetime | null;
   epoch = 0;
-  writer = -1;
-  writerIndex = 0;
-  writerSite = '';
-  readers: Uint16Array | null = null;
+  slot = 0;
 
   constructor(name: string, mem: Lifetime | null = null) {
     this.name = name;
@@ -157,11 +154,11 @@ export class Guarded implements PlainLocation {
 }
 
 export function plainRead(group: Guarded, site: string): void {
-  if (group.mem !== null) engine.observer.access(group.mem, site, Kind.READ);
+  if (group.mem !== null) engine.observer.touched(group.mem, false, site);
   engine.observer.plain(group, false, site);
 }
 
 export function plainWrite(group: Guarded, site: string): void {
-  if (group.mem !== null) engine.observer.access(group.mem, site, Kind.WRITE);
+  if (group.mem !== null) engine.observer.touched(group.mem, true, site);
   engine.observer.plain(group, true, site);
 }

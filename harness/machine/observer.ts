@@ -12,8 +12,10 @@ export interface Observer {
   woke(state: number, did: boolean, site: string): void;
   /** The current thread is about to do something that may sleep. */
   mightSleep(site: string): void;
-  /** The current thread touches an allocation (an operation on a part of it, or plain data). */
+  /** The operation that is being applied is on a part of this allocation. */
   access(mem: Lifetime, site: string, kind: number): void;
+  /** The current thread touches an allocation between two operations. */
+  touched(mem: Lifetime, write: boolean, site: string): void;
   allocated(mem: Lifetime, site: string): void;
   freed(mem: Lifetime, site: string): void;
   /** Plain data guarded by some lock was read or written. */
@@ -31,12 +33,10 @@ export interface Observer {
 export interface PlainLocation {
   readonly name: string;
   readonly mem: Lifetime | null;
-  /** Execution in which the fields below were last reset. */
+  /** Execution in which `slot` was given. */
   epoch: number;
-  writer: number;
-  writerIndex: number;
-  writerSite: string;
-  readers: Uint16Array | null;
+  /** Where the data-race detector keeps what it knows of this location. */
+  slot: number;
 }
 
 export const NO_OBSERVER: Observer = {
@@ -46,6 +46,7 @@ export const NO_OBSERVER: Observer = {
   woke() {},
   mightSleep() {},
   access() {},
+  touched() {},
   allocated() {},
   freed() {},
   plain() {},

@@ -37,29 +37,31 @@ export const Kind = {
   CANCEL: 20,
   FIRE: 21,
   NOW: 22,
-  /** del_timer_sync's wait for a running handler; joining anything that counts down to 0. */
+  /** Waits until the bits of the argument are clear: del_timer_sync; -1 waits for anything that counts down to 0. */
   JOIN: 23,
   /** Busy loop that has to see a newer version before it is worth another round. */
   RELAX: 24,
   /** Atomic add, answers the old value. */
   ADD: 25,
+  /** The handler of a timer has returned. */
+  EXPIRED: 26,
 } as const;
 
 export const KIND_NAMES: readonly string[] = Object.keys(Kind);
 
 /** Class by kind. */
 export const CLASS_OF = new Uint8Array([
-  0, 0, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1,
+  0, 0, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 2,
 ]);
 
 /** 1 for the kinds that commute with their like on one object. */
 export const IS_READ = new Uint8Array([
-  1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 ]);
 
 /** 1 for the kinds that can be disabled. */
 export const MAY_BLOCK = new Uint8Array([
-  0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 1, 1, 0,
+  0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 1, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 1, 1, 0, 0,
 ]);
 
 /** Task states; a mask, so that a wake-up can say which it is for. */

@@ -4,7 +4,7 @@ import { engine, type Condition, type Kernel, type OpObject } from './engine.ts'
 import { newSpinLock, spinLockIrqsave, spinUnlock, type SpinLock } from './lock.ts';
 import { newWord, read, write, type Word } from './memory.ts';
 import { Kind, MAX_THREADS, TaskState } from './op.ts';
-import { cancelTimer, armTimer, newTimer, timerBaseOf, type Timer } from './timer.ts';
+import { cancelTimerSync, armTimer, newTimer, timerBaseOf, type Timer } from './timer.ts';
 
 export { TaskState } from './op.ts';
 
@@ -119,7 +119,8 @@ export function* scheduleTimeout(
   const start = yield* now(site);
   yield* armTimer(timer, start + ticks, site);
   yield* schedule(site, condition);
-  yield* cancelTimer(timer, site);
+  // Waits for a handler that runs: its wake-up must not hit whatever this task sleeps for next.
+  yield* cancelTimerSync(timer, site);
   const end = yield* now(site);
   return Math.max(0, start + ticks - end);
 }

@@ -5,15 +5,13 @@
  * All timers are on one base; arm, cancel, expiry and looks at the clock are operations on it.
  */
 
-import { engine, type Kernel, type Lifetime, type OpObject } from './engine.ts';
+import { engine, TIMER_RUNNING, type Kernel, type Lifetime, type OpObject } from './engine.ts';
 import { Kind } from './op.ts';
 
 export interface Timer {
   readonly name: string;
   /** Thread slot of its pseudo-thread, fixed by the owner so that it does not depend on the schedule. */
   readonly slot: number;
-  /** 1 while the handler runs; del_timer_sync waits for 0. */
-  readonly running: OpObject;
   readonly mem: Lifetime | null;
 }
 
@@ -35,38 +33,37 @@ export function newTimer(
   handler: () => Kernel<void>,
   mem: Lifetime | null = null,
 ): Timer {
-  const timer: Timer = { name, slot, running: { id: engine.newObject(`${name}.running`, 0), mem: null }, mem };
+  const timer: Timer = { name, slot, mem };
   engine.startPseudoThread(slot, `timer:${name}`, 'softirq', Kind.FIRE, base, 'timer', () =>
-    expire(timer, handler),
+    expire(handler),
   );
   return timer;
 }
 
-/** The first FIRE has happened when this starts. */
-function* expire(timer: Timer, handler: () => Kernel<void>): Kernel<void> {
+/** The first FIRE has happened when this starts; it also marks the handler as running. */
+function* expire(handler: () => Kernel<void>): Kernel<void> {
   for (;;) {
-    yield* engine.submit(Kind.SET, timer.running, 1, 'run_timer');
     yield* handler();
-    yield* engine.submit(Kind.SET, timer.running, 0, 'run_timer');
+    yield* engine.submit(Kind.EXPIRED, base, 0, 'run_timer');
     yield* engine.submit(Kind.FIRE, base, 0, 'timer');
   }
 }
 
 /** mod_timer(): arms or moves to an absolute time in ticks; answers 1 if it was pending. */
 export function armTimer(timer: Timer, expires: number, site: string): Kernel<number> {
-  if (timer.mem !== null) engine.observer.access(timer.mem, site, Kind.ARM);
+  if (timer.mem !== null) engine.observer.touched(timer.mem, true, site);
   return engine.submitArm(base, timer.slot, expires, site);
 }
 
 /** del_timer(): answers 1 if it was pending. Does not wait for a running handler. */
 export function cancelTimer(timer: Timer, site: string): Kernel<number> {
-  if (timer.mem !== null) engine.observer.access(timer.mem, site, Kind.CANCEL);
+  if (timer.mem !== null) engine.observer.touched(timer.mem, true, site);
   return engine.submit(Kind.CANCEL, base, timer.slot, site);
 }
 
 /** del_timer_sync(): also waits until the handler is not running. Must not be called from what it waits for. */
 export function* cancelTimerSync(timer: Timer, site: string): Kernel<number> {
   const pending = yield* cancelTimer(timer, site);
-  yield* engine.submit(Kind.JOIN, timer.running, 0, site);
+  yield* engine.submit(Kind.JOIN, base, 1 << (timer.slot + TIMER_RUNNING), site);
   return pending;
 }

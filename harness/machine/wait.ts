@@ -3,7 +3,7 @@
  * at the head, exclusive ones at the tail, custom wake functions.
  */
 
-import type { Kernel, Lifetime } from './engine.ts';
+import { engine, type Kernel, type Lifetime } from './engine.ts';
 import { List, ListLink, isLinked, listAdd, listAddTail, listDelInit } from './list.ts';
 import { newSpinLock, spinLockIrqsave, spinUnlock, type SpinLock } from './lock.ts';
 import { Guarded, newWord, peek, plainRead, plainWrite, read, write, type Word } from './memory.ts';
@@ -77,19 +77,27 @@ export function* autoremoveWake(entry: WaitEntry, mode: number): Kernel<boolean>
 /** __add_wait_queue: at the head, non-exclusive. */
 export function addEntryLocked(q: WaitQueue, entry: WaitEntry, site: string): void {
   plainWrite(q.guard, site);
+  touchEntry(entry, true, site);
   entry.exclusive = false;
   listAdd(entry.link, q.list);
 }
 
 export function addExclusiveLocked(q: WaitQueue, entry: WaitEntry, site: string): void {
   plainWrite(q.guard, site);
+  touchEntry(entry, true, site);
   entry.exclusive = true;
   listAddTail(entry.link, q.list);
 }
 
 export function removeEntryLocked(q: WaitQueue, entry: WaitEntry, site: string): void {
   plainWrite(q.guard, site);
+  touchEntry(entry, true, site);
   listDelInit(entry.link);
+}
+
+/** An entry that is part of an allocation must be alive when a queue is changed or walked. */
+function touchEntry(entry: WaitEntry, write: boolean, site: string): void {
+  if (entry.mem !== null) engine.observer.touched(entry.mem, write, site);
 }
 
 /** waitqueue_active() under a lock that keeps the list still. */
@@ -109,6 +117,7 @@ export function* wakeUpLocked(
   plainRead(q.guard, site);
   let left = nr;
   for (const entry of q.list) {
+    touchEntry(entry, false, site);
     const exclusive = entry.exclusive;
     const woke = yield* entry.wake(entry, mode, key);
     if (woke && exclusive && --left === 0) return;
