@@ -6,9 +6,9 @@
 import { engine, type Kernel, type Lifetime } from './engine.ts';
 import { List, ListLink, isLinked, listAdd, listAddTail, listDelInit } from './list.ts';
 import { newSpinLock, spinLockIrqsave, spinUnlock, type SpinLock } from './lock.ts';
-import { Guarded, newWord, peek, plainRead, plainWrite, read, write, type Word } from './memory.ts';
+import { Guarded, newWord, peek, plainRead, plainWrite, read, touch, write, type Word } from './memory.ts';
 import { WAKE_NORMAL, current, setCurrentState, wakeUpProcess, type Task } from './task.ts';
-import { TaskState } from './op.ts';
+import { HarnessBug, TaskState } from './op.ts';
 
 /** Answers whether it woke somebody. `mode` is the task-state mask, `key` what the waker says happened. */
 export type WakeFunction = (entry: WaitEntry, mode: number, key: number) => Kernel<boolean>;
@@ -35,18 +35,33 @@ export interface WaitQueue {
   /** Guarded by lock (or by the lock of the owner that uses the _locked forms). */
   readonly list: List<WaitEntry>;
   readonly guard: Guarded;
-  /** How many entries are queued: what waitqueue_active() looks at without the lock. */
-  readonly active: Word;
+  /**
+   * How many entries are queued: what waitqueue_active() looks at without the lock. Null for a queue at which
+   * nobody looks that way; keeping it costs an operation at each change.
+   */
+  readonly active: Word | null;
 }
 
-export function newWaitQueue(name: string, mem: Lifetime | null = null): WaitQueue {
+/** An empty queue. `lookedAt` must be true if `waitqueueActive` is to be asked of it. */
+export function newWaitQueue(
+  name: string,
+  mem: Lifetime | null = null,
+  lookedAt = false,
+): WaitQueue {
   return {
     name,
     lock: newSpinLock(`${name}.lock`, mem),
     list: new List(),
     guard: new Guarded(`${name}.list`, mem),
-    active: newWord(`${name}.active`, 0, mem),
+    active: lookedAt ? newWord(`${name}.active`, 0, mem) : null,
   };
+}
+
+/** Publishes a changed number of entries to those who look without the lock. */
+function* noteActive(q: WaitQueue, site: string): Kernel<void> {
+  if (q.active === null) return;
+  const size = q.list.size;
+  if (size !== peek(q.active)) yield* write(q.active, size, site);
 }
 
 /** DEFINE_WAITQUEUE: an entry of the current task with the default wake function. */
@@ -129,26 +144,27 @@ export function* wakeUpLocked(
 export function* addWaitQueue(q: WaitQueue, entry: WaitEntry, site: string): Kernel<void> {
   yield* spinLockIrqsave(q.lock, site);
   addEntryLocked(q, entry, site);
-  yield* write(q.active, q.list.size, site);
+  yield* noteActive(q, site);
   yield* spinUnlock(q.lock, site);
 }
 
 export function* addWaitQueueExclusive(q: WaitQueue, entry: WaitEntry, site: string): Kernel<void> {
   yield* spinLockIrqsave(q.lock, site);
   addExclusiveLocked(q, entry, site);
-  yield* write(q.active, q.list.size, site);
+  yield* noteActive(q, site);
   yield* spinUnlock(q.lock, site);
 }
 
 export function* removeWaitQueue(q: WaitQueue, entry: WaitEntry, site: string): Kernel<void> {
   yield* spinLockIrqsave(q.lock, site);
   removeEntryLocked(q, entry, site);
-  yield* write(q.active, q.list.size, site);
+  yield* noteActive(q, site);
   yield* spinUnlock(q.lock, site);
 }
 
 /** waitqueue_active() without the lock: a racy look, so an operation. */
 export function* waitqueueActive(q: WaitQueue, site: string): Kernel<boolean> {
+  if (q.active === null) throw new HarnessBug(`Cannot look at ${q.name} without its lock: make it lookedAt`);
   return (yield* read(q.active, site)) !== 0;
 }
 
@@ -162,7 +178,7 @@ export function* wakeUp(
 ): Kernel<void> {
   yield* spinLockIrqsave(q.lock, site);
   yield* wakeUpLocked(q, mode, nr, key, site);
-  if (q.list.size !== peek(q.active)) yield* write(q.active, q.list.size, site);
+  yield* noteActive(q, site);
   yield* spinUnlock(q.lock, site);
 }
 
@@ -177,7 +193,24 @@ export function* prepareToWait(q: WaitQueue, entry: WaitEntry, state: number, si
   entry.exclusive = false;
   if (!isLinked(entry.link)) {
     addEntryLocked(q, entry, site);
-    yield* write(q.active, q.list.size, site);
+    yield* noteActive(q, site);
+  }
+  if (entry.task !== null) yield* setCurrentState(state, site);
+  yield* spinUnlock(q.lock, site);
+}
+
+/** prepare_to_wait_exclusive(): as prepareToWait, but at the tail and exclusive. */
+export function* prepareToWaitExclusive(
+  q: WaitQueue,
+  entry: WaitEntry,
+  state: number,
+  site: string,
+): Kernel<void> {
+  yield* spinLockIrqsave(q.lock, site);
+  entry.exclusive = true;
+  if (!isLinked(entry.link)) {
+    addExclusiveLocked(q, entry, site);
+    yield* noteActive(q, site);
   }
   if (entry.task !== null) yield* setCurrentState(state, site);
   yield* spinUnlock(q.lock, site);
@@ -190,7 +223,7 @@ export function* finishWait(q: WaitQueue, entry: WaitEntry, site: string): Kerne
   if (!isLinked(entry.link)) return;
   yield* spinLockIrqsave(q.lock, site);
   if (isLinked(entry.link)) removeEntryLocked(q, entry, site);
-  yield* write(q.active, q.list.size, site);
+  yield* noteActive(q, site);
   yield* spinUnlock(q.lock, site);
 }
 
