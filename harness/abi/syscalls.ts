@@ -1,0 +1,274 @@
+/** The table of system calls: one row tells arguments, answers, errnos and where the call exists. */
+
+import type { FlagSetName } from './flags.ts';
+import { isSince, isSysEpoll, type KernelId } from './kernel-id.ts';
+
+/** What may stand in the place of an argument. */
+export type ArgKind =
+  /** A descriptor by name, or a literal number. */
+  | { readonly kind: 'fd' }
+  /** A decimal number. */
+  | { readonly kind: 'int' }
+  /** Names of the family joined by `|`, a hexadecimal word, or a decimal number. */
+  | { readonly kind: 'flags'; readonly set: FlagSetName }
+  /** The event set of epoll_ctl(): EPOLL* or POLL* names, a number, or NULL/BAD for the structure. */
+  | { readonly kind: 'events' }
+  /** `[r:POLLIN, w:POLLOUT]`, or a bad pointer. */
+  | { readonly kind: 'pollfds' }
+  /** Where results are put: NULL, BAD, RO, KERNEL or `mapped(n)`. */
+  | { readonly kind: 'buffer' }
+  /** What is written: a string, a number of bytes, a pollfd array (device), or a bad pointer. */
+  | { readonly kind: 'data' }
+  /** Milliseconds; -1 is for ever. */
+  | { readonly kind: 'timeout' }
+  /** `{SIGUSR1}`, or a bad pointer. */
+  | { readonly kind: 'signals' }
+  | { readonly kind: 'path' }
+  /** T1 to T4. */
+  | { readonly kind: 'thread' }
+  /** The name of a mapping, or ALL. */
+  | { readonly kind: 'address' }
+  /** ioctl()'s third argument: a number or a descriptor. */
+  | { readonly kind: 'ioctl-argument' }
+  /** open()'s second argument: O_ flags, or the descriptor that ends a `/proc/self/fd/` path. */
+  | { readonly kind: 'open-how' };
+
+export interface ArgSpec {
+  /** As the manual page calls it. */
+  readonly name: string;
+  readonly type: ArgKind;
+  readonly optional: boolean;
+  /** Written `name=value`, in any order after the others. */
+  readonly labelled: boolean;
+}
+
+/** What a call answers with when it succeeds, and so what it may bind. */
+export type ReturnKind =
+  | 'fd' | 'fds2' | 'int' | 'bytes' | 'events' | 'pollevents'
+  /** A mapping: its value is never compared, printed as `ok`. */
+  | 'address';
+
+export interface SyscallSpec {
+  readonly name: string;
+  readonly args: readonly ArgSpec[];
+  readonly returns: ReturnKind;
+  /** Errnos the manual page or the modelled kernels give for it; answers beyond are suspicious. */
+  readonly errnos: readonly string[];
+  /** Can sleep until something else happens. */
+  readonly mayBlock: boolean;
+  /** Can give up the last reference to an open file. */
+  readonly dropsReference: boolean;
+  readonly exists: (kernel: KernelId) => boolean;
+  /** Where `exists` is true, in words. */
+  readonly where: string;
+}
+
+type ArgText = readonly [name: string, type: ArgKind['kind'] | FlagSetName, how?: 'optional' | 'label'];
+
+interface Row {
+  readonly args: readonly ArgText[];
+  readonly returns: ReturnKind;
+  readonly errnos: string;
+  readonly blocks?: true;
+  readonly drops?: true;
+  readonly exists?: (kernel: KernelId) => boolean;
+  readonly where?: string;
+}
+
+const hasEpoll = (kernel: KernelId): boolean => isSysEpoll(kernel) || isSince(kernel, '2.5.45');
+const epoll = { exists: hasEpoll, where: '2.5.44+sys_epoll-v11, 2.6.20, host' };
+const device = { exists: isSysEpoll, where: '2.5.44+sys_epoll-v11' };
+const since = (version: string, where: string) => ({
+  exists: (kernel: KernelId): boolean => isSince(kernel, version),
+  where,
+});
+const hostOnly = { exists: (kernel: KernelId): boolean => kernel.host, where: 'host' };
+
+// pipe2, SOCK_NONBLOCK, listen() and connect() as written here are conveniences: a target that lacks
+// a call builds it from the calls it has, so that one program runs everywhere.
+const rows: Readonly<Record<string, Row>> = {
+  pipe: { args: [['pipefd', 'buffer', 'label']], returns: 'fds2', errnos: 'EFAULT EMFILE ENFILE ENOMEM' },
+  pipe2: {
+    args: [['flags', 'open'], ['pipefd', 'buffer', 'label']],
+    returns: 'fds2',
+    errnos: 'EFAULT EINVAL EMFILE ENFILE ENOMEM',
+  },
+  socketpair: {
+    args: [['domain', 'domain'], ['type', 'sock']],
+    returns: 'fds2',
+    errnos: 'EAFNOSUPPORT EFAULT EINVAL EMFILE ENFILE ENOMEM ENOBUFS EOPNOTSUPP',
+  },
+  listen: { args: [['type', 'sock', 'optional']], returns: 'fd', errnos: 'EMFILE ENFILE ENOMEM EADDRINUSE' },
+  connect: {
+    args: [['sockfd', 'fd'], ['type', 'sock', 'optional']],
+    returns: 'fd',
+    errnos: 'EBADF ENOTSOCK EINVAL EMFILE ENFILE ENOMEM ECONNREFUSED EINPROGRESS EAGAIN EINTR ETIMEDOUT',
+    blocks: true,
+  },
+  accept: {
+    args: [['sockfd', 'fd'], ['type', 'sock', 'optional']],
+    returns: 'fd',
+    errnos: 'EBADF ENOTSOCK EINVAL EOPNOTSUPP EMFILE ENFILE ENOMEM EAGAIN EINTR ECONNABORTED',
+    blocks: true,
+  },
+  read: {
+    args: [['fd', 'fd'], ['count', 'int'], ['buf', 'buffer', 'label']],
+    returns: 'bytes',
+    errnos: 'EBADF EFAULT EINVAL EAGAIN EINTR EIO EISDIR ECONNRESET ENOTCONN',
+    blocks: true,
+  },
+  write: {
+    args: [['fd', 'fd'], ['buf', 'data'], ['count', 'int', 'optional']],
+    returns: 'int',
+    errnos: 'EBADF EFAULT EINVAL EAGAIN EINTR EIO EPIPE ENOSPC ECONNRESET ENOTCONN ENOMEM EPERM',
+    blocks: true,
+    // A device write with POLLREMOVE gives up references.
+    drops: true,
+  },
+  close: { args: [['fd', 'fd']], returns: 'int', errnos: 'EBADF EINTR EIO', drops: true },
+  dup: { args: [['oldfd', 'fd']], returns: 'fd', errnos: 'EBADF EMFILE ENOMEM' },
+  dup2: {
+    args: [['oldfd', 'fd'], ['newfd', 'fd']],
+    returns: 'fd',
+    errnos: 'EBADF EBUSY EINTR EMFILE',
+    drops: true,
+  },
+  shutdown: { args: [['sockfd', 'fd'], ['how', 'shut']], returns: 'int', errnos: 'EBADF EINVAL ENOTCONN ENOTSOCK' },
+  fcntl: {
+    args: [['fd', 'fd'], ['cmd', 'fcntl'], ['arg', 'open', 'optional']],
+    returns: 'int',
+    errnos: 'EBADF EINVAL EPERM EBUSY EMFILE',
+  },
+  poll: {
+    args: [['fds', 'pollfds'], ['timeout', 'timeout']],
+    returns: 'pollevents',
+    errnos: 'EFAULT EINTR EINVAL ENOMEM',
+    blocks: true,
+  },
+  open: {
+    args: [['pathname', 'path'], ['flags', 'open-how', 'optional']],
+    returns: 'fd',
+    errnos: 'EACCES EEXIST EFAULT EINVAL EISDIR ELOOP EMFILE ENFILE ENOENT ENOMEM ENXIO ENODEV ENOTDIR EINTR EPERM',
+    blocks: true,
+  },
+  mkfifo: { args: [['pathname', 'path']], returns: 'int', errnos: 'EACCES EEXIST ENOENT ENOSPC ENOTDIR EROFS' },
+  epoll_create: { args: [['size', 'int']], returns: 'fd', errnos: 'EINVAL EMFILE ENFILE ENOMEM', ...epoll },
+  epoll_create1: { args: [['flags', 'create']], returns: 'fd', errnos: 'EINVAL EMFILE ENFILE ENOMEM', ...hostOnly },
+  epoll_ctl: {
+    args: [['epfd', 'fd'], ['op', 'ctl'], ['fd', 'fd'], ['event', 'events', 'optional'], ['data', 'int', 'label']],
+    returns: 'int',
+    errnos: 'EBADF EEXIST EINVAL ELOOP ENOENT ENOMEM ENOSPC EPERM EFAULT E2BIG EINTR EBUSY',
+    drops: true,
+    ...epoll,
+  },
+  epoll_wait: {
+    args: [['epfd', 'fd'], ['maxevents', 'int'], ['timeout', 'timeout'], ['buf', 'buffer', 'label']],
+    returns: 'events',
+    errnos: 'EBADF EFAULT EINTR EINVAL',
+    blocks: true,
+    ...epoll,
+  },
+  epoll_pwait: {
+    args: [
+      ['epfd', 'fd'], ['maxevents', 'int'], ['timeout', 'timeout'], ['sigmask', 'signals'],
+      ['buf', 'buffer', 'label'],
+    ],
+    returns: 'events',
+    errnos: 'EBADF EFAULT EINTR EINVAL',
+    blocks: true,
+    ...since('2.6.19', '2.6.20, host'),
+  },
+  epoll_pwait2: {
+    args: [
+      ['epfd', 'fd'], ['maxevents', 'int'], ['timeout', 'timeout'], ['sigmask', 'signals'],
+      ['buf', 'buffer', 'label'],
+    ],
+    returns: 'events',
+    errnos: 'EBADF EFAULT EINTR EINVAL ENOSYS',
+    blocks: true,
+    ...hostOnly,
+  },
+  ioctl: {
+    args: [['fd', 'fd'], ['request', 'ioctl'], ['arg', 'ioctl-argument', 'optional']],
+    returns: 'int',
+    errnos: 'EBADF EFAULT EINVAL ENOTTY EBUSY ENOMEM EINTR',
+    blocks: true,
+    drops: true,
+  },
+  mmap: {
+    args: [
+      ['fd', 'fd'], ['pages', 'int'], ['prot', 'prot', 'label'], ['flags', 'map', 'label'],
+      ['offset', 'int', 'label'],
+    ],
+    returns: 'address',
+    errnos: 'EACCES EAGAIN EBADF EINVAL ENFILE ENODEV ENOMEM EPERM',
+    ...device,
+  },
+  munmap: {
+    args: [['addr', 'address'], ['fd', 'fd', 'optional']],
+    returns: 'int',
+    errnos: 'EINVAL ENOMEM',
+    drops: true,
+    ...device,
+  },
+  eventfd: { args: [['initval', 'int'], ['flags', 'eventfd']], returns: 'fd', errnos: 'EINVAL EMFILE ENFILE ENODEV ENOMEM', ...hostOnly },
+  eventfd_read: { args: [['fd', 'fd']], returns: 'int', errnos: 'EAGAIN EBADF EINTR EINVAL', blocks: true, ...hostOnly },
+  eventfd_write: { args: [['fd', 'fd'], ['value', 'int']], returns: 'int', errnos: 'EAGAIN EBADF EINTR EINVAL', blocks: true, ...hostOnly },
+  timerfd_create: { args: [['clockid', 'clock'], ['flags', 'timerfd']], returns: 'fd', errnos: 'EINVAL EMFILE ENFILE ENODEV ENOMEM EPERM', ...hostOnly },
+  timerfd_settime: {
+    args: [['fd', 'fd'], ['value_ms', 'int'], ['interval_ms', 'int', 'optional']],
+    returns: 'int',
+    errnos: 'EBADF EFAULT EINVAL ECANCELED',
+    ...hostOnly,
+  },
+  kill: { args: [['thread', 'thread'], ['sig', 'signal']], returns: 'int', errnos: 'EINVAL ESRCH' },
+  sleep: { args: [['ms', 'timeout']], returns: 'int', errnos: 'EINTR', blocks: true },
+};
+
+const plainKinds: ReadonlyMap<string, ArgKind> = new Map(
+  (
+    [
+      { kind: 'fd' }, { kind: 'int' }, { kind: 'events' }, { kind: 'pollfds' }, { kind: 'buffer' },
+      { kind: 'data' }, { kind: 'timeout' }, { kind: 'signals' }, { kind: 'path' },
+      { kind: 'thread' }, { kind: 'address' }, { kind: 'ioctl-argument' }, { kind: 'open-how' },
+    ] satisfies ArgKind[]
+  ).map((type) => [type.kind, type]),
+);
+
+const flagKinds: ReadonlyMap<string, ArgKind> = new Map(
+  (
+    [
+      'ctl', 'create', 'open', 'domain', 'sock', 'shut', 'eventfd', 'timerfd', 'clock', 'fcntl',
+      'ioctl', 'prot', 'map', 'signal',
+    ] satisfies FlagSetName[]
+  ).map((set) => [set, { kind: 'flags', set }]),
+);
+
+function argSpecOf([name, type, how]: ArgText): ArgSpec {
+  const spec = plainKinds.get(type) ?? flagKinds.get(type) ?? { kind: 'int' };
+  return { name, type: spec, optional: how !== undefined, labelled: how === 'label' };
+}
+
+/** All calls, in the order of the table. */
+export const SYSCALLS: readonly SyscallSpec[] = Object.entries(rows).map(([name, row]) => ({
+  name,
+  args: row.args.map(argSpecOf),
+  returns: row.returns,
+  errnos: row.errnos.split(' '),
+  mayBlock: row.blocks ?? false,
+  dropsReference: row.drops ?? false,
+  exists: row.exists ?? ((): boolean => true),
+  where: row.where ?? 'everywhere',
+}));
+
+const byName: ReadonlyMap<string, SyscallSpec> = new Map(SYSCALLS.map((spec) => [spec.name, spec]));
+
+/** The row of a call, or null if the table has none. */
+export function syscallOf(name: string): SyscallSpec | null {
+  return byName.get(name) ?? null;
+}
+
+/** Whether a success of the call makes descriptors, whose numbers are never compared. */
+export function makesDescriptors(spec: SyscallSpec): boolean {
+  return spec.returns === 'fd' || spec.returns === 'fds2';
+}
