@@ -6,7 +6,7 @@
 import { engine, type Kernel, type Lifetime } from './engine.ts';
 import { List, ListLink, isLinked, listAdd, listAddTail, listDelInit } from './list.ts';
 import { newSpinLock, spinLockIrqsave, spinUnlock, type SpinLock } from './lock.ts';
-import { Guarded, newWord, peek, plainRead, plainWrite, read, touch, write, type Word } from './memory.ts';
+import { Guarded, newWord, peek, plainRead, plainWrite, read, write, type Word } from './memory.ts';
 import { WAKE_NORMAL, current, setCurrentState, wakeUpProcess, type Task } from './task.ts';
 import { HarnessBug, TaskState } from './op.ts';
 

@@ -1,0 +1,102 @@
+/** All sanitizers behind the one interface that the machine knows. */
+
+import type { Lifetime, Observer, Oops, PlainLocation } from '../machine/index.ts';
+import { engine } from '../machine/index.ts';
+import { FindingList, type SanitizerFinding } from './findings.ts';
+import { HeldLocks } from './held-locks.ts';
+import { HungTask } from './hung-task.ts';
+import { Kasan } from './kasan.ts';
+import { Kcsan } from './kcsan.ts';
+import { findLeaks } from './kmemleak.ts';
+import { Lockdep } from './lockdep.ts';
+import { addOops } from './oops.ts';
+import { findSoftLockups } from './soft-lockup.ts';
+
+export type { SanitizerFinding } from './findings.ts';
+
+/**
+ * Every sanitizer at once. Set it as `engine.observer`; ask for `findings()` after each execution.
+ *
+ * Lock order and usage are kept over executions until `forget()`: call that (or make a new one) before another
+ * scenario is explored.
+ */
+export class Sanitizers implements Observer {
+  private readonly list = new FindingList();
+  private readonly held = new HeldLocks();
+  private readonly kasan = new Kasan(this.list);
+  private readonly kcsan = new Kcsan(this.list);
+  private readonly lockdep = new Lockdep(this.list, this.held);
+  private readonly hung = new HungTask(this.list, this.held);
+
+  /** What was seen in the execution that runs or ran last: one finding per signature, in order of discovery. */
+  findings(): readonly SanitizerFinding[] {
+    return this.list.all();
+  }
+
+  forget(): void {
+    this.list.clear();
+    this.lockdep.forget();
+  }
+
+  begin(): void {
+    this.list.clear();
+    this.kasan.begin();
+    this.kcsan.begin();
+    this.lockdep.begin();
+    this.hung.begin();
+  }
+
+  acquired(lock: number, kind: number, site: string): void {
+    this.lockdep.acquired(lock, kind, site);
+  }
+
+  released(lock: number, kind: number, site: string): void {
+    this.lockdep.released(lock, kind, site);
+  }
+
+  woke(state: number): void {
+    this.hung.woke(state);
+  }
+
+  mightSleep(site: string): void {
+    this.lockdep.mightSleep(site);
+  }
+
+  access(mem: Lifetime, site: string): void {
+    this.kasan.access(mem, site);
+  }
+
+  touched(mem: Lifetime, _write: boolean, site: string): void {
+    this.kasan.touched(mem, site);
+  }
+
+  allocated(): void {}
+
+  freed(mem: Lifetime, site: string): void {
+    this.kasan.freed(mem, site);
+  }
+
+  plain(location: PlainLocation, write: boolean, site: string): void {
+    this.kcsan.plain(location, write, site);
+  }
+
+  oops(error: Oops): void {
+    addOops(this.list, error);
+  }
+
+  /** What the kernel code itself complains about: KASAN-OOB, KASAN-WILD, WARN, INFOLEAK, STALE, COUNT, ... */
+  report(detector: string, site: string, message: string): void {
+    this.list.add(detector, site, message, [engine.position()]);
+  }
+
+  quiet(): void {
+    this.kasan.quiet();
+    this.lockdep.quiet();
+    this.hung.quiet();
+    findSoftLockups(this.list);
+  }
+
+  end(): void {
+    findLeaks(this.list);
+  }
+}
