@@ -13,15 +13,15 @@ import {
   kfree,
   kmalloc,
   newWord,
-
   type Kernel,
+  type WaitQueue,
   type Word,
 } from '../../machine/index.ts';
 import { Kind } from '../../machine/op.ts';
 import { E, kernelConfig } from '../kernel.ts';
 
 /** What a poll method is handed: queues an entry on a wait queue, or null for a look only. */
-export type PollTable = ((whead: import('../../machine/index.ts').WaitQueue) => Kernel<void>) | null;
+export type PollTable = ((whead: WaitQueue) => Kernel<void>) | null;
 
 /** Methods of a kind of file; a missing one is a missing method. */
 export interface FileOperations {
@@ -34,6 +34,10 @@ export interface FileOperations {
   /** Answers the mapped address or -errno. */
   mmap?(file: File, length: number, protection: number, flags: number, offset: number): Kernel<number>;
   release?(file: File): Kernel<void>;
+  /** The mask that poll would answer, from raw state and without operations: for reports when nothing runs. */
+  ready?(file: File): number;
+  /** A second open of what this file is open on (through /proc/self/fd): a new file, or -errno. */
+  reopen?(file: File, flags: number): Kernel<File | number>;
 }
 
 export const O_RDONLY = 0;
@@ -132,6 +136,14 @@ export function* fget(fd: number, site: string): Kernel<File | null> {
   return file;
 }
 
+/** The file at a number without taking a reference: one read of the descriptor, as code does that locks nothing. */
+export function* lookFd(fd: number, site: string): Kernel<File | null> {
+  const slot = slotOf(fd);
+  if (slot === null) return null;
+  if (!isAlone()) yield* engine.submit(Kind.READ, slot.ref, 0, site);
+  return slot.ref.value;
+}
+
 /** fput(): the last one runs the epoll clean-up, then release, then frees the file. */
 export function* fput(file: File, site: string): Kernel<void> {
   if (isAlone()) {
@@ -194,10 +206,35 @@ export function* closeFd(fd: number, site: string): Kernel<number> {
   return 0;
 }
 
+/** sys_dup2(): the file of `from` also at `to`, which is closed first if it is open. */
+export function* dupTo(from: number, to: number, site: string): Kernel<number> {
+  const file = yield* fget(from, site);
+  if (file === null) return -E.EBADF;
+  const slot = to < MAX_FDS ? slotOf(to) : null;
+  if (slot === null || from === to) {
+    yield* fput(file, site);
+    return slot === null ? -E.EBADF : to;
+  }
+  // atomic because the table lock is held from the look at the number to the store
+  if (!engine.inline) yield* engine.submit2(Kind.WRITE, slot.ref, false, table, false, site);
+  const old = slot.ref.value;
+  slot.ref.value = file;
+  slot.reserved = true;
+  slot.cloexec = false;
+  if (old !== null) yield* fput(old, site);
+  return to;
+}
+
 /** Descriptor flag FD_CLOEXEC, or null for a closed number. */
 export function isCloexec(fd: number): boolean | null {
   const slot = slotOf(fd);
   return slot === null || slot.ref.value === null ? null : slot.cloexec;
+}
+
+/** Sets the descriptor flag FD_CLOEXEC. */
+export function setCloexec(fd: number, on: boolean): void {
+  const slot = slotOf(fd);
+  if (slot !== null) slot.cloexec = on;
 }
 
 /** Closes every descriptor in ascending order, as exit does. */
@@ -212,5 +249,3 @@ export function* closeAll(site: string): Kernel<void> {
 export function peekFd(fd: number): File | null {
   return slotOf(fd)?.ref.value ?? null;
 }
-
-
