@@ -654,8 +654,9 @@ export class Engine {
   private loop(): void {
     while (this.next >= 0) {
       const t = this.next;
-      this.commit(t);
+      // Before the effect: observers ask who runs.
       this.current = t;
+      this.commit(t);
       let gen = this.gens[t];
       if (gen === null) {
         const start = this.start[t];
