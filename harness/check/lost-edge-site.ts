@@ -1,0 +1,141 @@
+/** Names for the ways an edge gets lost, read off the shape of the history. */
+
+import type { CallRecord } from '../history/history.ts';
+import type { Facts } from './check.ts';
+import type { Direction, Since } from './owed.ts';
+import { PAGE_PIPE } from './owed.ts';
+import { ERR, HUP, OUT, pipeFill, readinessOf } from './readiness.ts';
+import { isWait, setOf, type Registration } from './registrations.ts';
+import type { Descriptor, OpenFile } from './world.ts';
+
+export interface Loss {
+  readonly registration: Registration;
+  readonly descriptor: Descriptor;
+  readonly direction: Direction;
+  /** Null for a level that lasts. */
+  readonly since: Since | null;
+  readonly sleeper: CallRecord;
+}
+
+/** A stable word for the kind of loss; what explains it most directly comes first. */
+export function siteOfLoss(facts: Facts, loss: Loss): string {
+  const cause = causeOutside(facts, loss);
+  if (cause !== null) return cause;
+  if (loss.since === null) return levelSite(loss);
+  if (loss.direction === 'end' || loss.direction === 'err') return endSite(facts, loss);
+  if (loss.since.kind === 'would-block') return wouldBlockSite(facts, loss, loss.since);
+  return armSite(facts, loss, loss.since);
+}
+
+/** What is special about the descriptor or the set, whatever the direction. */
+function causeOutside(facts: Facts, loss: Loss): string | null {
+  const { descriptor, registration } = loss;
+  if (isMute(facts, descriptor.file)) return 'unsupported-file';
+  if (facts.world.isV11 && descriptor.how === 'open') return 'reopened-pipe';
+  if (isNumberReused(facts, loss)) return 'number-reused';
+  if (hasFaulted(facts, registration.set)) return 'after-efault';
+  if (!facts.world.isV11) return null;
+  const others = facts.registrations.filter(
+    (other) => other !== registration && isOfFile(other, descriptor.file),
+  );
+  if (others.some((other) => other.set === registration.set)) return 'dup-registered';
+  return others.length > 0 ? 'two-sets' : null;
+}
+
+function isMute(facts: Facts, file: OpenFile): boolean {
+  const isPlain = file.kind === 'always-ready' || file.kind === 'tty' || file.kind === 'fifo';
+  return facts.world.isV11 && (isPlain || file.kind === 'set');
+}
+
+function isOfFile(registration: Registration, file: OpenFile): boolean {
+  return registration.ctls.some((ctl) => ctl.descriptor.file === file && ctl.op !== 'DEL');
+}
+
+/** The number was registered for a file that was closed since. */
+function isNumberReused(facts: Facts, loss: Loss): boolean {
+  return facts.world.descriptors.some(
+    (one) =>
+      one.number === loss.descriptor.number &&
+      one.file !== loss.descriptor.file &&
+      loss.registration.ctls.some((ctl) => ctl.descriptor === one),
+  );
+}
+
+function hasFaulted(facts: Facts, set: OpenFile): boolean {
+  return facts.world.history.calls.some(
+    (record) =>
+      isWait(record) &&
+      setOf(facts.world, record) === set &&
+      record.result.kind === 'errno' &&
+      record.result.errno === 'EFAULT',
+  );
+}
+
+function levelSite(loss: Loss): string {
+  if (loss.descriptor.file.kind === 'set') return 'nested-set';
+  return loss.sleeper.call.name === 'poll' ? 'poller-asleep' : 'level-asleep';
+}
+
+function endSite(facts: Facts, loss: Loss): string {
+  const file = loss.descriptor.file;
+  const isLocal = file.uses.some(
+    (record) => record.call.name === 'shutdown' && record.result.kind === 'value',
+  );
+  if (isLocal) return 'local-shutdown';
+  const asked = loss.registration.ctls.some(
+    (ctl) => ctl.op !== 'DEL' && (ctl.mask & (HUP | ERR)) !== 0,
+  );
+  if (!asked && facts.world.isV11) return 'hup-not-asked';
+  return loss.since?.kind === 'add' ? 'end-at-add' : 'end-after-look';
+}
+
+function wouldBlockSite(facts: Facts, loss: Loss, since: Since): string {
+  if (loss.direction === 'in') return 'in-after-empty';
+  const file = loss.descriptor.file;
+  if (file.kind !== 'pipe-write') {
+    const state = readinessOf(facts.world, facts.registrations, file, since.record);
+    return (state.must & OUT) !== 0 ? 'out-while-empty' : 'out-after-full';
+  }
+  const fill = pipeFill(facts.world, file, since.record);
+  return fill.min === fill.max && fill.max < PAGE_PIPE ? 'out-after-short-write' : 'out-after-full';
+}
+
+function armSite(facts: Facts, loss: Loss, since: Since): string {
+  const place = since.kind === 'mod' ? 'mod' : 'add';
+  if (isPerhapsReadyAt(facts, loss, since)) return `ready-at-${place}`;
+  const isBehindSlot = loss.registration.reports.some(
+    (report) => !facts.world.history.before(report.record, since.record),
+  );
+  if (isBehindSlot && isWidened(facts, loss)) return 'mod-after-slot';
+  return `${loss.direction}-after-${place}`;
+}
+
+/** A MOD asked for a direction that the ADD had not asked for. */
+function isWidened(facts: Facts, loss: Loss): boolean {
+  const bit = loss.direction === 'in' ? 1 : OUT;
+  const done = loss.registration.ctls.filter((ctl) => ctl.isDone);
+  return done.some(
+    (ctl) =>
+      ctl.op === 'MOD' &&
+      (ctl.mask & bit) !== 0 &&
+      done.some(
+        (earlier) =>
+          earlier.op !== 'DEL' &&
+          (earlier.mask & bit) === 0 &&
+          facts.world.history.before(earlier.record, ctl.record),
+      ),
+  );
+}
+
+/** Something that makes it ready was done before the arm, or at the same time. */
+function isPerhapsReadyAt(facts: Facts, loss: Loss, since: Since): boolean {
+  const file = loss.descriptor.file;
+  if (loss.direction === 'out' && file.kind === 'pipe-write') {
+    return pipeFill(facts.world, file, since.record).min < PAGE_PIPE;
+  }
+  const bit = loss.direction === 'in' ? 1 : OUT;
+  if (loss.direction === 'out') {
+    return (readinessOf(facts.world, facts.registrations, file, since.record).must & OUT) !== 0;
+  }
+  return (readinessOf(facts.world, facts.registrations, file, since.record).may & bit) !== 0;
+}

@@ -1,0 +1,166 @@
+/** Since when a report of a direction is owed: the last look at the descriptor that nothing was reported after. */
+
+import type { CallRecord } from '../history/history.ts';
+import type { Facts } from './check.ts';
+import { ERR, HUP, IN, OUT, pipeFill, readinessOf } from './readiness.ts';
+import { ONE_SHOT, isPerhapsDeleted, type Ctl, type Registration } from './registrations.ts';
+import {
+  descriptorOf,
+  isSurelyBefore,
+  type Descriptor,
+  type FileKind,
+  type Moment,
+  type OpenFile,
+} from './world.ts';
+
+/** Data (or a connection), room, end of the stream, nobody left to read. */
+export type Direction = 'in' | 'out' | 'end' | 'err';
+
+/** Reports that pay for a direction. */
+const PAYS: Readonly<Record<Direction, number>> = {
+  in: IN,
+  out: OUT | ERR | HUP,
+  end: IN | HUP | ERR | 0x2000,
+  err: OUT | ERR | HUP,
+};
+
+/** A look that answered would-block, or the ADD or MOD that asks for reports. */
+export interface Since {
+  readonly kind: 'would-block' | 'add' | 'mod';
+  readonly record: CallRecord;
+  /** Bytes that did not fit. */
+  readonly bytes: number;
+  readonly hasTest: boolean;
+}
+
+export interface Owed {
+  readonly descriptor: Descriptor;
+  readonly direction: Direction;
+  readonly since: Since;
+}
+
+interface Subject {
+  readonly registration: Registration;
+  readonly descriptor: Descriptor;
+  readonly arms: readonly Ctl[];
+  readonly moment: Moment;
+  readonly direction: Direction;
+}
+
+/** The direction of a ready mask. */
+export function directionOf(mask: number, kind: FileKind): Direction {
+  if ((mask & IN) !== 0) return 'in';
+  if ((mask & OUT) !== 0) return 'out';
+  return kind === 'pipe-write' ? 'err' : 'end';
+}
+
+/** Null if a report may have paid since every look, or nothing had to be reported. */
+export function owedSince(facts: Facts, subject: Subject): Owed | null {
+  const { registration, descriptor, moment, direction } = subject;
+  const isOneShot = subject.arms.some((arm) => (arm.mask & ONE_SHOT) !== 0);
+  for (const since of looks(facts, subject)) {
+    if (!isReadySince(facts, descriptor.file, moment, direction, since)) continue;
+    const isPaid = registration.reports.some(
+      (report) =>
+        (isOneShot || (report.mask & PAYS[direction]) !== 0) &&
+        !facts.world.history.before(report.record, since.record),
+    );
+    if (!isPaid) return { descriptor, direction, since };
+  }
+  return null;
+}
+
+/** Would-block answers first: they are the stronger claim. */
+function looks(facts: Facts, subject: Subject): Since[] {
+  const { registration, descriptor, moment } = subject;
+  const { history } = facts.world;
+  const arms = registration.ctls.filter(
+    (ctl) =>
+      ctl.op !== 'DEL' &&
+      ctl.isDone &&
+      ctl.descriptor === descriptor &&
+      isSurelyBefore(facts.world, ctl.record, moment) &&
+      asksFor(ctl.mask, subject.direction) &&
+      !isPerhapsDeleted(facts.world, registration, ctl, moment),
+  );
+  const blocked = descriptor.file.uses
+    .filter((record) => isWouldBlock(record, subject.direction))
+    .filter(
+      (record) => descriptorOf(facts.world, record, record.call.args[0])?.file === descriptor.file,
+    )
+    .filter((record) => isSurelyBefore(facts.world, record, moment))
+    .filter((record) => arms.some((arm) => history.before(arm.record, record)))
+    .map((record): Since => ({
+      kind: 'would-block',
+      record,
+      bytes: bytesOf(record),
+      hasTest: false,
+    }));
+  const asked = arms.map((ctl): Since => ({
+    kind: ctl.op === 'MOD' ? 'mod' : 'add',
+    record: ctl.record,
+    bytes: 0,
+    hasTest: ctl.hasTest,
+  }));
+  return [...blocked.reverse(), ...asked];
+}
+
+/** The end of a stream and lost readers are told to everybody. */
+function asksFor(mask: number, direction: Direction): boolean {
+  if (direction === 'in') return (mask & IN) !== 0;
+  return direction !== 'out' || (mask & OUT) !== 0;
+}
+
+function isWouldBlock(record: CallRecord, direction: Direction): boolean {
+  if (record.result.kind !== 'errno' || record.result.errno !== 'EAGAIN') return false;
+  const isWrite = record.call.name === 'write' || record.call.name === 'eventfd_write';
+  return direction === 'out' || direction === 'err' ? isWrite : !isWrite;
+}
+
+function bytesOf(record: CallRecord): number {
+  const data = record.call.args[1];
+  if (data?.kind === 'int') return data.value;
+  return data?.kind === 'string' ? data.value.length : 0;
+}
+
+/** Bytes of the 2.5.44 pipe, whose writes of up to as many are atomic (E-R82). */
+export const PAGE_PIPE = 4096;
+
+function isReadySince(
+  facts: Facts,
+  file: OpenFile,
+  moment: Moment,
+  direction: Direction,
+  since: Since,
+): boolean {
+  if (direction !== 'out') return true;
+  const state = readinessOf(facts.world, facts.registrations, file, moment);
+  if ((state.must & OUT) !== 0) return true;
+  const isPagePipe = facts.world.isV11 && file.kind === 'pipe-write';
+  if (!isPagePipe || since.kind !== 'would-block') return false;
+  return PAGE_PIPE - pipeFill(facts.world, file, moment).max >= Math.max(1, since.bytes);
+}
+
+/**
+ * A plain ADD of something ready is answered by the next wait on every kernel but those that have a separate
+ * operation for it (E-R38).
+ */
+export function isPromised(facts: Facts, owed: Owed): boolean {
+  const { kernel, history } = facts.world;
+  if (owed.since.kind !== 'add' || owed.since.hasTest) return true;
+  if (!kernel.patches.includes('epoll-add-and-test')) return true;
+  return isReadySurelyAfter(facts, owed.descriptor.file, history.calls, owed.since.record);
+}
+
+/** True if everything that could have made the file ready came after the call. */
+function isReadySurelyAfter(
+  facts: Facts,
+  file: OpenFile,
+  calls: readonly CallRecord[],
+  add: CallRecord,
+): boolean {
+  return (
+    calls.includes(add) &&
+    (readinessOf(facts.world, facts.registrations, file, add).may & (IN | HUP)) === 0
+  );
+}

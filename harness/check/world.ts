@@ -1,0 +1,321 @@
+/**
+ * Open files and descriptors as a history alone tells them: what was opened, by which name and number, and when
+ * it was closed for sure or perhaps. Where calls overlap or a number is ambiguous, only "perhaps" is said.
+ */
+
+import { kernelIdOf, isSysEpoll, type KernelId } from '../abi/index.ts';
+import type { CallRecord, History } from '../history/history.ts';
+import type { Arg } from '../program/program.ts';
+
+export type FileKind =
+  | 'pipe-read'
+  | 'pipe-write'
+  | 'fifo'
+  | 'stream'
+  | 'listener'
+  | 'set'
+  | 'always-ready'
+  | 'tty'
+  | 'eventfd'
+  | 'unknown';
+
+/** An open file description. */
+export interface OpenFile {
+  readonly id: number;
+  readonly kind: FileKind;
+  /** The two ends of a pipe have the same channel; also every open of one named FIFO. */
+  readonly channel: string;
+  /** A connected AF_UNIX pair; false for loopback TCP. */
+  readonly unix: boolean;
+  /** The other end of a stream, if the history tells which one it is. */
+  peer: OpenFile | null;
+  readonly descriptors: Descriptor[];
+  /** Calls that named a descriptor of it, in order of start. */
+  readonly uses: CallRecord[];
+}
+
+export interface Descriptor {
+  readonly id: number;
+  readonly name: string;
+  readonly number: number;
+  readonly file: OpenFile;
+  readonly made: CallRecord;
+  /** What made it: `pipe2`, `dup`, `open`. */
+  readonly how: string;
+  /** Calls that may have closed it, and whether each can have closed nothing else. */
+  readonly closers: { readonly record: CallRecord; readonly certain: boolean }[];
+}
+
+export interface World {
+  readonly history: History;
+  readonly kernel: KernelId;
+  /** The 2.5.44 patch: keys are numbers, edges are notifications. */
+  readonly isV11: boolean;
+  readonly descriptors: readonly Descriptor[];
+  readonly files: readonly OpenFile[];
+  /** A thread died inside the kernel: what follows is nobody's promise. */
+  readonly isCorrupt: boolean;
+}
+
+/** A point at which facts are asked for: while a call ran, or (null) the end of the history. */
+export type Moment = CallRecord | null;
+
+/** True if the call came back to the program. */
+export function hasReturned(record: CallRecord): boolean {
+  return record.result.kind !== 'hang' && record.result.kind !== 'killed';
+}
+
+/** True if the call was over before the moment in every equivalent execution. */
+export function isSurelyBefore(world: World, record: CallRecord, moment: Moment): boolean {
+  if (moment === null) return hasReturned(record);
+  return record !== moment && world.history.before(record, moment);
+}
+
+/** True if the call may have had its effect by the end of the moment. */
+export function isPerhapsBefore(world: World, record: CallRecord, moment: Moment): boolean {
+  if (moment === null) return true;
+  return record !== moment && !world.history.before(moment, record);
+}
+
+/** True if the descriptor was open during the whole moment. */
+export function isSurelyOpen(world: World, descriptor: Descriptor, moment: Moment): boolean {
+  if (!isSurelyBefore(world, descriptor.made, moment)) return false;
+  return descriptor.closers.every((one) => !isPerhapsBefore(world, one.record, moment));
+}
+
+/** True if the descriptor was closed before the moment began. */
+export function isSurelyClosed(world: World, descriptor: Descriptor, moment: Moment): boolean {
+  return descriptor.closers.some((one) => one.certain && isSurelyBefore(world, one.record, moment));
+}
+
+/** True if no descriptor and no running call kept the file open when the moment began. */
+export function isSurelyReleased(world: World, file: OpenFile, moment: Moment): boolean {
+  return (
+    file.descriptors.every((descriptor) => isSurelyClosed(world, descriptor, moment)) &&
+    file.uses.every((record) => isSurelyBefore(world, record, moment))
+  );
+}
+
+/** True if some descriptor may have been the last one to be closed by the end of the moment. */
+export function isPerhapsReleased(world: World, file: OpenFile, moment: Moment): boolean {
+  return file.descriptors.every((descriptor) =>
+    descriptor.closers.some((one) => isPerhapsBefore(world, one.record, moment)),
+  );
+}
+
+/** The descriptor an argument of a call means, or null if it means none or cannot be told. */
+export function descriptorOf(
+  world: Pick<World, 'descriptors'>,
+  record: CallRecord,
+  arg: Arg | undefined,
+): Descriptor | null {
+  if (arg === undefined) return null;
+  if (arg.kind === 'int') {
+    const open = world.descriptors.filter((one) => one.number === arg.value);
+    return open.length === 1 ? (open[0] ?? null) : null;
+  }
+  if (arg.kind !== 'name') return null;
+  let found: Descriptor | null = null;
+  for (const one of world.descriptors) {
+    if (one.name !== arg.name) continue;
+    const isVisible =
+      one.made.thread === record.thread ? one.made.index < record.index : one.made.thread < 0;
+    if (isVisible) found = one;
+  }
+  return found;
+}
+
+/** The text that names a descriptor argument: `s`, `99`. */
+export function nameOf(arg: Arg | undefined): string {
+  if (arg === undefined) return '';
+  if (arg.kind === 'name') return arg.name;
+  return arg.kind === 'int' ? String(arg.value) : '';
+}
+
+/** Reads a history once; every check works on what this answers. */
+export function worldOf(history: History): World {
+  const selector = history.model?.kernel ?? history.target.replace(/^model:/, '');
+  const kernel = kernelIdOf(selector);
+  const descriptors: Descriptor[] = [];
+  const files: OpenFile[] = [];
+  for (const record of history.calls) addDescriptors(descriptors, files, record);
+  const world: World = {
+    history,
+    kernel,
+    isV11: isSysEpoll(kernel),
+    descriptors,
+    files,
+    isCorrupt: history.calls.some((record) => record.result.kind === 'killed'),
+  };
+  addClosers(world);
+  addUses(world);
+  pairStreams(world);
+  return world;
+}
+
+function addDescriptors(descriptors: Descriptor[], files: OpenFile[], record: CallRecord): void {
+  if (record.result.kind !== 'fds') return;
+  const made = filesMadeBy(descriptors, files, record);
+  for (const [at, number] of record.result.fds.entries()) {
+    const file = made[at] ?? newFile(files, 'unknown', '');
+    const descriptor: Descriptor = {
+      id: descriptors.length,
+      name: record.call.bind[at] ?? '',
+      number,
+      file,
+      made: record,
+      how: record.call.name,
+      closers: [],
+    };
+    descriptors.push(descriptor);
+    file.descriptors.push(descriptor);
+  }
+}
+
+function newFile(files: OpenFile[], kind: FileKind, channel: string, unix = false): OpenFile {
+  const id = files.length;
+  const file = { id, kind, channel, unix, peer: null, descriptors: [], uses: [] };
+  files.push(file);
+  return file;
+}
+
+function filesMadeBy(
+  descriptors: readonly Descriptor[],
+  files: OpenFile[],
+  record: CallRecord,
+): OpenFile[] {
+  const { name, args } = record.call;
+  const channel = `c${files.length}`;
+  switch (name) {
+    case 'pipe':
+    case 'pipe2':
+      return [newFile(files, 'pipe-read', channel), newFile(files, 'pipe-write', channel)];
+    case 'socketpair':
+      return socketPair(files, channel, record);
+    case 'listen':
+      return [newFile(files, 'listener', channel)];
+    case 'connect':
+    case 'accept':
+      return [newFile(files, 'stream', channel)];
+    case 'epoll_create':
+    case 'epoll_create1':
+      return [newFile(files, 'set', channel)];
+    case 'eventfd':
+      return [newFile(files, 'eventfd', channel)];
+    case 'dup':
+    case 'dup2': {
+      const original = descriptorOf({ descriptors }, record, args[0]);
+      return original === null ? [] : [original.file];
+    }
+    case 'open':
+      return [opened(descriptors, files, record, channel)];
+    default:
+      return [];
+  }
+}
+
+function socketPair(files: OpenFile[], channel: string, record: CallRecord): OpenFile[] {
+  const type = record.call.args[1];
+  const isStream = type?.kind === 'flags' && type.names.includes('SOCK_STREAM');
+  const kind = isStream ? 'stream' : 'unknown';
+  const first = newFile(files, kind, channel, true);
+  const second = newFile(files, kind, channel, true);
+  first.peer = second;
+  second.peer = first;
+  return [first, second];
+}
+
+function opened(
+  descriptors: readonly Descriptor[],
+  files: OpenFile[],
+  record: CallRecord,
+  channel: string,
+): OpenFile {
+  const [path, how] = record.call.args;
+  const text = path?.kind === 'string' ? path.value : '';
+  if (text === '/proc/self/fd/') {
+    const original = descriptorOf({ descriptors }, record, how)?.file;
+    const isPipe = original?.kind === 'pipe-read' || original?.kind === 'pipe-write';
+    return newFile(files, isPipe ? original.kind : 'unknown', isPipe ? original.channel : channel);
+  }
+  if (text === '/dev/epoll') return newFile(files, 'set', channel);
+  if (text === '/dev/tty') return newFile(files, 'tty', channel);
+  if (text === '/dev/zero' || text.startsWith('/tmp'))
+    return newFile(files, 'always-ready', channel);
+  return newFile(files, 'fifo', `path ${text}`);
+}
+
+/** close() of a number closes whatever is open there; a closer is certain if nothing else can be meant. */
+function addClosers(world: World): void {
+  for (const record of world.history.calls) {
+    const number = closedNumber(world, record);
+    if (number === null) continue;
+    const open = world.descriptors.filter((one) => canClose(world, record, one, number));
+    const certain = open.length === 1 && record.result.kind === 'value';
+    for (const descriptor of open) descriptor.closers.push({ record, certain });
+  }
+}
+
+function canClose(
+  world: World,
+  record: CallRecord,
+  descriptor: Descriptor,
+  number: number,
+): boolean {
+  if (descriptor.number !== number || descriptor.made === record) return false;
+  if (world.history.before(record, descriptor.made)) return false;
+  return !descriptor.closers.some((one) => one.certain && world.history.before(one.record, record));
+}
+
+function closedNumber(world: World, record: CallRecord): number | null {
+  const { name, args } = record.call;
+  if (name !== 'close' && name !== 'dup2') return null;
+  if (record.result.kind === 'errno') return null;
+  const arg = name === 'close' ? args[0] : args[1];
+  if (arg?.kind === 'int') return arg.value;
+  return descriptorOf(world, record, arg)?.number ?? null;
+}
+
+function addUses(world: World): void {
+  for (const record of world.history.calls) {
+    if (record.call.name === 'close') continue;
+    for (const arg of record.call.args.flatMap(descriptorArgs)) {
+      const file = descriptorOf(world, record, arg)?.file;
+      if (file !== undefined && !file.uses.includes(record)) file.uses.push(record);
+    }
+  }
+}
+
+function descriptorArgs(arg: Arg): Arg[] {
+  return arg.kind === 'pollfds' ? arg.entries.map((entry) => entry.fd) : [arg];
+}
+
+/** The n-th connection made to a listener is the n-th accepted, if both orders are certain. */
+function pairStreams(world: World): void {
+  for (const listener of world.files) {
+    if (listener.kind !== 'listener') continue;
+    const clients = madeFrom(world, listener, 'connect');
+    const servers = madeFrom(world, listener, 'accept');
+    if (!isChain(world, clients) || !isChain(world, servers)) continue;
+    for (const [at, server] of servers.entries()) {
+      const client = clients[at];
+      if (client === undefined) continue;
+      server.file.peer = client.file;
+      client.file.peer = server.file;
+    }
+  }
+}
+
+function madeFrom(world: World, listener: OpenFile, call: string): Descriptor[] {
+  return world.descriptors.filter(
+    (one) =>
+      one.how === call && descriptorOf(world, one.made, one.made.call.args[0])?.file === listener,
+  );
+}
+
+function isChain(world: World, descriptors: readonly Descriptor[]): boolean {
+  return descriptors.every((one, at) => {
+    const next = descriptors[at + 1];
+    return next === undefined || world.history.before(one.made, next.made);
+  });
+}
