@@ -1,0 +1,173 @@
+/** The text form of a counterexample: a sentence, the program, what happened step by step, how to see it again. */
+
+import type { CounterexampleRow, CounterexampleView } from '../history/counterexample.ts';
+import { printCall } from '../program/print.ts';
+import type { Program } from '../program/program.ts';
+
+/** Rows of a table; more are cut in the middle, and the cut is announced. */
+const ROWS_MAX = 400;
+const LABEL = 14;
+const COLUMN_MIN = 12;
+const STEP = 5;
+const GAP = 2;
+
+/** The lines, indented by two, without colour. `width`: characters a line should not exceed. */
+export function counterexampleLines(view: CounterexampleView, width: number): string[] {
+  const lines = [
+    ...wrapped(view.sentence, width - 2),
+    '',
+    ...programLines(view.program, width - 2),
+    '',
+    ...tableLines(view, width - 2),
+    '',
+    ...facts(view),
+  ];
+  return lines.map((line) => `  ${line}`.trimEnd());
+}
+
+/** The same as one text with a newline at its end. */
+export function counterexampleText(view: CounterexampleView, width: number): string {
+  return `${counterexampleLines(view, width).join('\n')}\n`;
+}
+
+function facts(view: CounterexampleView): string[] {
+  const ledger = view.ledger ?? [];
+  const lines = ledger.map((line, at) => `${(at === 0 ? 'ledger' : '').padEnd(LABEL)}${line}`);
+  for (const [at, line] of (view.source ?? []).entries()) {
+    lines.push(`${(at === 0 ? 'source' : '').padEnd(LABEL)}${line}`);
+  }
+  if (view.docs.length > 0) lines.push(`${'documents'.padEnd(LABEL)}${view.docs.join(' ')}`);
+  lines.push(`${'search'.padEnd(LABEL)}${view.search}`);
+  // Never wrapped: it is pasted.
+  lines.push(`${'replay'.padEnd(LABEL)}${view.replay}`);
+  return lines;
+}
+
+function programLines(program: Program, width: number): string[] {
+  const threads = program.threads.map((calls) => calls.map((call) => printCall(call)));
+  const heads = threads.map((_, at) => `T${at + 1}`);
+  const lines = [`${'program'.padEnd(LABEL)}${program.name}`.trimEnd()];
+  for (const [at, call] of program.init.entries()) {
+    lines.push(`${(at === 0 ? 'init' : '').padEnd(LABEL)}${printCall(call)}`);
+  }
+  const widths = columnWidths(
+    threads.map((calls) => [...calls.map((call) => call.length), 2]),
+    width - LABEL,
+  );
+  lines.push(...gridLines('', [heads], widths));
+  const longest = Math.max(0, ...threads.map((calls) => calls.length));
+  for (let row = 0; row < longest; row += 1) {
+    const cells = threads.map((calls) => calls[row] ?? '');
+    lines.push(...gridLines(row === 0 ? 'parallel' : '', [cells], widths));
+  }
+  return lines;
+}
+
+function gridLines(label: string, rows: readonly (readonly string[])[], widths: readonly number[]): string[] {
+  return rows.flatMap((cells) =>
+    sideBySide(cells, widths).map((line, at) => `${(at === 0 ? label : '').padEnd(LABEL)}${line}`),
+  );
+}
+
+function tableLines(view: CounterexampleView, width: number): string[] {
+  const hasChanges = view.rows.some((row) => row.changed !== undefined);
+  const lengths = view.columns.map((column) => [
+    column.length,
+    ...view.rows.filter((row) => row.column === column).map((row) => row.text.length),
+  ]);
+  if (hasChanges) lengths.push([7, ...view.rows.map((row) => row.changed?.length ?? 0)]);
+  const widths = columnWidths(lengths, width - STEP);
+  const heads = hasChanges ? [...view.columns, 'changed'] : [...view.columns];
+  const lines = [`${'interleaving'.padEnd(LABEL)}${sizeOf(view)}`];
+  lines.push(`${'#'.padStart(STEP - 2)}  ${sideBySide(heads, widths).join('')}`);
+  let last = -1;
+  for (const row of cut(view.rows)) {
+    if (typeof row === 'string') {
+      lines.push(row);
+      continue;
+    }
+    if (row.switchCause !== undefined) lines.push(`${' '.repeat(STEP)}-- ${row.switchCause} --`);
+    if (row.text === '' && row.changed === undefined) continue;
+    lines.push(...rowLines(row, view.columns, widths, row.step === last && row.decisive !== true));
+    last = row.step;
+  }
+  if (view.rows.some((row) => row.decisive === true)) {
+    lines.push(`* ${view.decisiveMeans ?? 'the step that decides it'}`);
+  }
+  return lines;
+}
+
+function rowLines(
+  row: CounterexampleRow,
+  columns: readonly string[],
+  widths: readonly number[],
+  sameStep: boolean,
+): string[] {
+  const cells = columns.map((column) => (column === row.column ? row.text : ''));
+  if (widths.length > columns.length) cells.push(row.changed ?? '');
+  const number = sameStep ? '' : `${row.decisive === true ? '*' : ''}${row.step}`;
+  return sideBySide(cells, widths).map(
+    (line, at) => `${(at === 0 ? number : '').padStart(STEP - 2)}  ${line}`,
+  );
+}
+
+/** `11 steps, 1 preemption`. */
+function sizeOf(view: CounterexampleView): string {
+  const steps = new Set(view.rows.filter((row) => row.text !== '').map((row) => row.step)).size;
+  const preemptions = view.rows.filter((row) => row.switchCause?.includes('preempted')).length;
+  return `${steps} ${steps === 1 ? 'step' : 'steps'}, ${preemptions} ${preemptions === 1 ? 'preemption' : 'preemptions'}`;
+}
+
+function cut(rows: readonly CounterexampleRow[]): readonly (CounterexampleRow | string)[] {
+  if (rows.length <= ROWS_MAX) return rows;
+  const half = ROWS_MAX / 2;
+  const message = `     ... ${rows.length - ROWS_MAX} rows left out here; the replay shows the whole run ...`;
+  return [...rows.slice(0, half), message, ...rows.slice(-half)];
+}
+
+/** Widths that fit their texts if the sum allows; else the widest ones give way. */
+function columnWidths(lengths: readonly (readonly number[])[], room: number): number[] {
+  const wanted = lengths.map((column) => Math.max(1, ...column));
+  const widths = [...wanted];
+  const gaps = GAP * Math.max(0, widths.length - 1);
+  let excess = widths.reduce((sum, width) => sum + width, gaps) - room;
+  while (excess > 0) {
+    const widest = widths.indexOf(Math.max(...widths));
+    if (widths[widest] <= COLUMN_MIN) break;
+    widths[widest] -= 1;
+    excess -= 1;
+  }
+  return widths;
+}
+
+/** Cells next to each other; a cell that is too long goes on in the next line. */
+function sideBySide(cells: readonly string[], widths: readonly number[]): string[] {
+  const blocks = cells.map((cell, at) => folded(cell, widths[at]));
+  const height = Math.max(1, ...blocks.map((block) => block.length));
+  const lines: string[] = [];
+  for (let row = 0; row < height; row += 1) {
+    const parts = blocks.map((block, at) => (block[row] ?? '').padEnd(widths[at]));
+    lines.push(parts.join(' '.repeat(GAP)).trimEnd());
+  }
+  return lines;
+}
+
+/** Breaks a cell at blanks where possible; continuations are two deeper than its own indentation. */
+function folded(cell: string, width: number): string[] {
+  if (cell.length <= width) return [cell];
+  const indent = `${/^ */.exec(cell)?.[0] ?? ''}  `.slice(0, Math.max(0, width - 4));
+  const lines: string[] = [];
+  let rest = cell;
+  while (rest.length > width) {
+    const blank = rest.lastIndexOf(' ', width);
+    const at = blank > indent.length + 2 ? blank : width;
+    lines.push(rest.slice(0, at).trimEnd());
+    rest = indent + rest.slice(at).trimStart();
+  }
+  lines.push(rest);
+  return lines;
+}
+
+function wrapped(text: string, width: number): string[] {
+  return folded(text, width).map((line) => line.trimStart());
+}

@@ -1,0 +1,132 @@
+/** Runs one job and judges it. */
+
+import { judge, type Judgement } from '../check/expect.ts';
+import { signatureOf } from '../history/history.ts';
+import type { CounterexampleView } from '../history/counterexample.ts';
+import type { Behaviour } from '../target/target.ts';
+import { replayCommand, type Job, type JobControl } from './job.ts';
+import { settle, type Coverage, type ResultLine, type RunResult } from './result.ts';
+import { hzFor, optionsFor, timeLimitFor } from './run-options.ts';
+import { identityOf, type ExplainingTarget, type TargetCatalog } from './targets.ts';
+import { messageOf, UsageError } from './usage-error.ts';
+
+/** The judged result; null if the job was stopped before it was done. Whatever goes wrong in the harness is BROK. */
+export async function execute(
+  job: Job,
+  catalog: TargetCatalog,
+  control: JobControl,
+): Promise<RunResult | null> {
+  const started = performance.now();
+  try {
+    const hz = hzFor(job.program, job.overrides);
+    const target = await catalog.open(job.target, hz === undefined ? {} : { hz });
+    const refusal = target.refuses(job.program);
+    if (refusal !== null) return confResult(job, refusal);
+    const behaviour = await observe(job, target, control);
+    if (control.stopped()) return null;
+    const result = judged(job, target, behaviour);
+    return { ...result, milliseconds: Math.round(performance.now() - started) };
+  } catch (thrown) {
+    return brokenResult(job, thrown);
+  }
+}
+
+/** A run that was not made, and why. */
+export function confResult(job: Pick<Job, 'caseId' | 'row' | 'target'>, reason: string): RunResult {
+  return { ...named(job), verdict: 'CONF', lines: [{ status: 'CONF', message: reason }] };
+}
+
+/** A run in which the harness failed. */
+export function brokenResult(job: Job, thrown: unknown): RunResult {
+  const lines: ResultLine[] = [{ status: 'BROK', message: messageOf(thrown) }];
+  // Where it broke is wanted for bugs of ours only: bad input has said so already.
+  const isOurs = thrown instanceof Error && !(thrown instanceof UsageError);
+  const frame = isOurs ? /\n\s+at .*/.exec(thrown.stack ?? '')?.[0].trim() : undefined;
+  if (frame !== undefined && !(thrown instanceof RangeError)) {
+    lines.push({ status: 'INFO', message: frame.replace(/\(?file:\/\/.*\/(build|node_modules)\//, '($1/') });
+  }
+  return { ...named(job), verdict: 'BROK', lines, replay: replayCommand(job, undefined) };
+}
+
+async function observe(job: Job, target: ExplainingTarget, control: JobControl): Promise<Behaviour> {
+  const limit = timeLimitFor(job.overrides);
+  const deadline = performance.now() + limit;
+  let late = false;
+  const behaviour = await target.run(job.program, {
+    ...optionsFor(job.program, job.overrides, job.target === 'host'),
+    interrupted: (executions) => {
+      control.progress?.(executions);
+      late ||= performance.now() > deadline;
+      return late || control.stopped();
+    },
+  });
+  return late ? { ...behaviour, complete: false, incomplete: `time ${limit / 1000} s` } : behaviour;
+}
+
+function judged(job: Job, target: ExplainingTarget, behaviour: Behaviour): RunResult {
+  const identity = identityOf(job.target);
+  const judgements = judge(job.program, behaviour, identity.selector, identity.release);
+  const { verdict, lines } = settle(judgements.map(lineOf));
+  const result = { ...named(job), verdict, lines, coverage: coverageOf(behaviour) };
+  if (verdict !== 'FAIL') return result;
+  const failure = judgements.find((one) => one.status === 'FAIL');
+  const schedule = failure === undefined ? undefined : scheduleOf(failure);
+  const replay = replayCommand(job, schedule);
+  const counterexample = explained(job, target, behaviour, failure, replay);
+  return counterexample === undefined ? { ...result, replay } : { ...result, replay, counterexample };
+}
+
+function lineOf(judgement: Judgement): ResultLine {
+  const line: { -readonly [Key in keyof ResultLine]: ResultLine[Key] } = {
+    status: judgement.status,
+    message: messageOf(judgement.message),
+  };
+  if (judgement.expectation !== '') line.expected = judgement.expectation;
+  if (judgement.observation !== undefined) line.actual = judgement.observation.text;
+  if (judgement.finding !== undefined) line.finding = signatureOf(judgement.finding.finding);
+  const schedule = scheduleOf(judgement);
+  if (schedule !== undefined) line.schedule = schedule;
+  return line;
+}
+
+function scheduleOf(judgement: Judgement): string | undefined {
+  return judgement.finding?.schedule ?? judgement.observation?.schedule;
+}
+
+function explained(
+  job: Job,
+  target: ExplainingTarget,
+  behaviour: Behaviour,
+  failure: Judgement | undefined,
+  replay: string,
+): CounterexampleView | undefined {
+  const schedule = failure === undefined ? undefined : scheduleOf(failure);
+  if (failure === undefined || schedule === undefined) return undefined;
+  const sentence = failure.finding?.finding.message ?? `${failure.expectation}: ${failure.message}`;
+  const finding = failure.finding;
+  return target.explain?.(job.program, {
+    schedule,
+    sentence,
+    search: searchText(behaviour, job.overrides.strategy ?? 'dpor'),
+    replay,
+    ...(finding === undefined ? {} : { finding: signatureOf(finding.finding) }),
+  });
+}
+
+/** `dpor, complete: 27 traces`. */
+export function searchText(behaviour: Behaviour, strategy: string): string {
+  const count = `${behaviour.executions} executions`;
+  if (behaviour.complete) return `${strategy}, complete: ${behaviour.traces} traces, ${count}`;
+  return `${strategy}, incomplete (${behaviour.incomplete ?? 'stopped'}): ${count}`;
+}
+
+/** The numbers of a behaviour, without its runs. */
+export function coverageOf(behaviour: Behaviour): Coverage {
+  const { executions, traces, complete, incomplete } = behaviour;
+  const coverage = { executions, traces, outcomes: behaviour.outcomes.length, complete };
+  return incomplete === undefined ? coverage : { ...coverage, incomplete };
+}
+
+function named(job: Pick<Job, 'caseId' | 'row' | 'target'>) {
+  return { caseId: job.caseId, row: job.row, target: job.target };
+}
