@@ -101,6 +101,13 @@ export function add(word: Word, delta: number, site: string): Kernel<number> {
   return engine.submit(Kind.ADD, word, delta, site);
 }
 
+/** Replaces the value by a function of it, in one step (a locked read-modify-write); answers the old value. */
+export function* update(word: Word, f: (old: number) => number, site: string): Kernel<number> {
+  const old = yield* engine.submit(Kind.ADD, word, 0, site);
+  engine.state[word.id] = f(old);
+  return old;
+}
+
 /** The value without an operation: for the end of a run, and where the guarding lock is held by everybody. */
 export function peek(word: Word): number {
   return engine.state[word.id];
