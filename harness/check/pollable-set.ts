@@ -8,7 +8,7 @@ import { descriptorOf, type OpenFile } from './world.ts';
 
 export const pollableSet: Check = {
   name: 'pollable-set',
-  rule: 'poll(2) calls a set readable if and only if a wait at that instant would report something.',
+  rule: 'A set is readable for poll(2) if and only if a wait at that instant would report something.',
   docs: ['E-R15', 'E-R56', 'E-R98', 'E-B53'],
   promisedOn: 'all',
   check,
