@@ -2,7 +2,7 @@ import t from 'tap';
 import { parseMask, syscallOf } from '../abi/index.ts';
 import type { CallRecord, Finding, History, Result } from '../history/history.ts';
 import { signatureOf } from '../history/history.ts';
-import type { Call, Program } from '../program/program.ts';
+import type { Call, ExpectBlock, Program } from '../program/program.ts';
 import { parseSyntax } from '../program/text.ts';
 import { outcomeText } from '../program/values.ts';
 import { CHECKS, checkHistory } from './checks.ts';
@@ -464,7 +464,10 @@ t.test('judge(): a finding that no line mentions is told as INFO', (t) => {
 
 t.test('a comparison beats the exact name, that a glob, that the default block', (t) => {
   const selectors = [[], ['2.*'], ['2.6.20'], ['host>=6.0'], ['host']];
-  const expect = selectors.map((selectors) => ({ selectors, expectations: [] }));
+  const expect: readonly ExpectBlock[] = selectors.map((selectors) => ({
+    selectors,
+    expectations: [],
+  }));
   const chosen = (selector: string, release?: string): number =>
     expect.indexOf(
       blockFor(expect, release === undefined ? { selector } : { selector, release }) ?? {
