@@ -9,3 +9,5 @@ export * from './text.ts';
 export * from './print.ts';
 export * from './validity.ts';
 export * from './values.ts';
+export * from './size.ts';
+export * from './shrink.ts';
