@@ -12,6 +12,11 @@ import {
   newSpinLock,
   newWord,
   readLock,
+  resetTasks,
+  resetTimers,
+  scheduleTimeout,
+  setCurrentState,
+  tasks,
   readUnlock,
   spinLock,
   spinTrylock,
@@ -42,6 +47,8 @@ export type ToyOp =
   | { readonly op: 'sleep' }
   | { readonly op: 'set'; readonly thread: number; readonly state: number }
   | { readonly op: 'await' }
+  /** Sleeps until woken by a `set` or for that many ticks. */
+  | { readonly op: 'nap'; readonly ticks: number }
   | { readonly op: 'choice'; readonly alternatives: number; readonly skipOn: number };
 
 export type ToyProgram = readonly (readonly ToyOp[])[];
@@ -62,12 +69,14 @@ export function toyScenario(program: ToyProgram): Scenario {
   return {
     threads: program.length,
     *init(): Kernel<void> {
+      resetTimers();
+      resetTasks(program.length);
       state = {
         words: [0, 1, 2].map((n) => newWord(`w${n}`, 0)),
         locks: [0, 1].map((n) => newSpinLock(`l${n}`)),
         rwlocks: [0, 1].map((n) => newRwLock(`rw${n}`)),
         sems: [new RwSem('sem')],
-        tasks: program.map((_, t) => ({ id: engine.newObject(`task${t}`, TaskState.RUNNING), mem: null })),
+        tasks: tasks.map((task) => task.state),
         held: program.map(() => new Set<string>()),
       };
     },
@@ -109,6 +118,9 @@ function* runOp(op: ToyOp, thread: number, s: ToyState, last: number): Kernel<nu
       return yield* engine.submit(Kind.SET, s.tasks[op.thread], op.state, 'set');
     case 'await':
       return yield* engine.submit(Kind.AWAIT, s.tasks[thread], 0, 'await');
+    case 'nap':
+      yield* setCurrentState(TaskState.INTERRUPTIBLE, 'nap');
+      return yield* scheduleTimeout(op.ticks, 'nap');
     case 'choice':
       return yield* engine.submitChoice(op.alternatives, 'choice');
     default:
@@ -166,12 +178,19 @@ function* runSem(op: 'down-read' | 'down-write' | 'up', sem: RwSem, held: Set<st
   return 0;
 }
 
-/** A random program: 2 to 4 threads of 1 to 7 operations, fewer per thread the more threads. */
-export function randomToy(random: Prng): ToyProgram {
+/**
+ * A random program: 2 to 4 threads of 1 to 7 operations, fewer per thread the more threads. With naps some sleep
+ * with a time limit.
+ */
+export function randomToy(random: Prng, naps = false): ToyProgram {
   const threads = 2 + random.below(3);
   const most = threads === 2 ? 7 : threads === 3 ? 4 : 3;
   return Array.from({ length: threads }, () =>
-    Array.from({ length: 1 + random.below(most) }, () => randomOp(random, threads)),
+    Array.from({ length: 1 + random.below(most) }, () =>
+      naps && random.below(4) === 0
+        ? { op: 'nap' as const, ticks: 1 + random.below(3) }
+        : randomOp(random, threads),
+    ),
   );
 }
 

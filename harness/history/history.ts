@@ -30,6 +30,8 @@ export interface CallRecord {
   /** Positions in one total order of call starts and returns (returns of hung calls: Infinity). */
   readonly start: number;
   readonly end: number;
+  /** How long the call took, and the length of a clock tick, in milliseconds: virtual time on a model. */
+  readonly elapsed?: { readonly ms: number; readonly tickMs: number };
 }
 
 export interface History {
@@ -37,8 +39,8 @@ export interface History {
   /** Calls that were reached, in order of start. */
   readonly calls: readonly CallRecord[];
   /**
-   * True if a returned before b began in every equivalent execution. Model: from the vector clocks.
-   * Host: from program order and what the observer saw.
+   * True if a returned before b began in this run. Model: the positions of their first and last steps.
+   * Host: program order and what the observer saw.
    */
   readonly before: (a: CallRecord, b: CallRecord) => boolean;
   readonly model?: ModelDetail;

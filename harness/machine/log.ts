@@ -227,12 +227,15 @@ export class EventLog {
   /** Per thread, in order: alternative and clock of each event. Equal text, equal trace (13.1). */
   canonical(): string {
     const parts: string[] = [];
-    for (let t = 0; t < this.width; t++) {
+    // Only threads that ran: the width may have grown between two executions.
+    let width = 0;
+    for (let d = 0; d < this.length; d++) if (this.thr[d] >= width) width = this.thr[d] + 1;
+    for (let t = 0; t < width; t++) {
       parts.push('|');
       for (let d = 0; d < this.length; d++) {
         if (this.thr[d] !== t) continue;
         parts.push(String(this.alt[d]), ':');
-        for (let u = 0; u < this.width; u++) parts.push(String(this.clk[d * MAX_THREADS + u]), ',');
+        for (let u = 0; u < width; u++) parts.push(String(this.clk[d * MAX_THREADS + u]), ',');
       }
     }
     return parts.join('');

@@ -1,0 +1,245 @@
+/** One program on one model kernel as a scenario of the engine, with a recorder of calls and results. */
+
+import { isSysEpoll, kernelIdOf } from '../abi/index.ts';
+import type { CallRecord, History, Result } from '../history/history.ts';
+import { kernelConfig, type BuiltKernel } from '../kernel/kernel.ts';
+import {
+  engine,
+  faults,
+  handleSignals,
+  resetMemory,
+  resetTasks,
+  resetTimers,
+  taskConfig,
+  type Kernel,
+  type Scenario,
+} from '../machine/index.ts';
+import { MAX_THREADS } from '../machine/op.ts';
+import type { Call, Program } from '../program/program.ts';
+import { matches } from '../program/values.ts';
+import { invoke, type Caller, type PollfdValue } from './model-calls.ts';
+import { Arenas, Scope, Symbols } from './model-values.ts';
+
+export interface ModelRunOptions {
+  readonly hz: number;
+  readonly faults: number;
+  readonly timers: 'idle' | 'any';
+}
+
+/** What was seen of one call; reused between executions. */
+interface Slot {
+  readonly call: Call;
+  readonly thread: number;
+  readonly index: number;
+  result: Result | null;
+  reached: boolean;
+  /** Number of the thread's last event when the call began and when it returned. */
+  from: number;
+  to: number;
+  startTick: number;
+  endTick: number;
+}
+
+const INIT = -1;
+const HANG: Result = { kind: 'hang' };
+const KILLED: Result = { kind: 'killed' };
+
+export class ModelRun implements Scenario {
+  readonly threads: number;
+  readonly program: Program;
+  private readonly kernel: BuiltKernel;
+  private readonly options: ModelRunOptions;
+  private readonly sysEpoll: boolean;
+  private readonly readBatch: (address: number, count: number) => readonly PollfdValue[];
+  private readonly initSlots: Slot[];
+  private readonly threadSlots: Slot[][];
+  private callers: Caller[] = [];
+  private initCaller: Caller | null = null;
+  private readonly hasSignals: boolean;
+  private readonly tableRaces: boolean;
+
+  constructor(
+    program: Program,
+    kernel: BuiltKernel,
+    readBatch: (address: number, count: number) => readonly PollfdValue[],
+    options: ModelRunOptions,
+  ) {
+    this.program = program;
+    this.kernel = kernel;
+    this.readBatch = readBatch;
+    this.options = options;
+    this.threads = program.threads.length;
+    this.sysEpoll = isSysEpoll(kernelIdOf(kernel.spec));
+    this.initSlots = program.init.map((call, index) => newSlot(call, INIT, index));
+    this.threadSlots = program.threads.map((calls, t) => calls.map((call, i) => newSlot(call, t, i)));
+    this.hasSignals = program.threads.some((calls) => calls.some((c) => c.name === 'kill'));
+    this.tableRaces = racesOnDescriptors(program);
+  }
+
+  *init(): Kernel<void> {
+    kernelConfig.hz = this.options.hz;
+    kernelConfig.closesInThreads = this.tableRaces;
+    taskConfig.signalsInUse = this.hasSignals;
+    faults.perThread = this.options.faults;
+    faults.taken.fill(0);
+    engine.timers = this.options.timers;
+    resetMemory();
+    resetTimers();
+    resetTasks(this.threads);
+    this.kernel.boot();
+    for (const slot of this.initSlots) resetSlot(slot);
+    for (const slots of this.threadSlots) for (const slot of slots) resetSlot(slot);
+    this.makeCallers();
+    const caller = this.initCaller;
+    if (caller === null) return;
+    for (const slot of this.initSlots) yield* this.perform(slot, caller, this.initSlots);
+  }
+
+  private makeCallers(): void {
+    const outer = new Scope(null);
+    const common = {
+      kernel: this.kernel,
+      sysEpoll: this.sysEpoll,
+      symbols: new Symbols(),
+      arenas: new Arenas(this.kernel.mm),
+      numberNames: new Map<number, string>(),
+      readBatch: this.readBatch,
+    };
+    this.initCaller = { ...common, thread: INIT, scope: outer };
+    this.callers = this.threadSlots.map((_, thread) => ({ ...common, thread, scope: new Scope(outer) }));
+  }
+
+  *body(thread: number): Kernel<void> {
+    const caller = this.callers[thread];
+    const slots = this.threadSlots[thread];
+    for (const slot of slots) yield* this.perform(slot, caller, slots);
+  }
+
+  *exit(): Kernel<void> {
+    yield* this.kernel.exit();
+  }
+
+  private *perform(slot: Slot, caller: Caller, own: readonly Slot[]): Kernel<void> {
+    if (!this.isWanted(slot, own)) return;
+    slot.reached = true;
+    slot.from = engine.indexOf(engine.current);
+    slot.startTick = engine.jiffies;
+    slot.result = yield* invoke(caller, slot.call);
+    slot.endTick = engine.jiffies;
+    slot.to = engine.indexOf(engine.current);
+    if (this.hasSignals && slot.thread !== INIT) yield* handleSignals('signal delivery');
+  }
+
+  private isWanted(slot: Slot, own: readonly Slot[]): boolean {
+    const { when } = slot.call;
+    if (when === undefined) return true;
+    const earlier =
+      own.find((s) => s.index < slot.index && s.call.bind.includes(when.name)) ??
+      this.initSlots.find((s) => s.call.bind.includes(when.name));
+    return matches(when.value, earlier?.result ?? undefined) !== when.negated;
+  }
+
+  /** The calls that were reached in the execution that has just ended, in order of start. */
+  records(): CallRecord[] {
+    const positions = this.positions();
+    const records: CallRecord[] = [];
+    for (const slot of this.initSlots) this.addRecord(records, slot, positions);
+    for (const slots of this.threadSlots)
+      for (const slot of slots) this.addRecord(records, slot, positions);
+    return records.sort((a, b) => a.start - b.start || a.thread - b.thread || a.index - b.index);
+  }
+
+  private addRecord(records: CallRecord[], slot: Slot, positions: readonly number[][]): void {
+    if (!slot.reached) return;
+    const tickMs = 1000 / this.options.hz;
+    if (slot.thread === INIT) {
+      const at = slot.index - this.initSlots.length - 1;
+      const result = slot.result ?? HANG;
+      records.push({ thread: INIT, index: slot.index, call: slot.call, result, start: at, end: at });
+      return;
+    }
+    const result = slot.result ?? (engine.oops[slot.thread] === null ? HANG : KILLED);
+    const [start, end] = span(slot, positions[slot.thread], slot.result !== null);
+    records.push({
+      thread: slot.thread,
+      index: slot.index,
+      call: slot.call,
+      result,
+      start,
+      end,
+      elapsed: { ms: (slot.endTick - slot.startTick) * tickMs, tickMs },
+    });
+  }
+
+  /** Positions of each thread's events in the log. */
+  private positions(): number[][] {
+    const { log } = engine;
+    const positions: number[][] = [];
+    for (let t = 0; t < Math.max(this.threads, log.width); t++) positions.push([]);
+    for (let d = 0; d < log.length; d++) positions[log.thr[d]].push(d);
+    return positions;
+  }
+
+  history(records: readonly CallRecord[]): History {
+    return {
+      target: `model:${this.kernel.spec}`,
+      calls: records,
+      before: (a, b) => a.end < b.start || (a.thread === b.thread && a.index < b.index),
+    };
+  }
+
+  /** Which call, if any, thread t was in at its event number idx. */
+  callAt(thread: number, idx: number): { readonly call: Call; readonly index: number } | null {
+    if (thread >= this.threads) return null;
+    for (const slot of this.threadSlots[thread]) {
+      if (slot.reached && idx > slot.from && (slot.result === null || idx <= slot.to)) return slot;
+    }
+    return null;
+  }
+
+  /** Result of a call of the last execution, for reports. */
+  resultOf(thread: number, index: number): Result | null {
+    return (thread === INIT ? this.initSlots : (this.threadSlots[thread] ?? []))[index]?.result ?? null;
+  }
+}
+
+function newSlot(call: Call, thread: number, index: number): Slot {
+  return {
+    call, thread, index,
+    result: null, reached: false, from: 0, to: 0, startTick: 0, endTick: 0,
+  };
+}
+
+function resetSlot(slot: Slot): void {
+  slot.result = null;
+  slot.reached = false;
+}
+
+/** Start and end of a call among the steps of the run; a call without a step stands between two. */
+function span(slot: Slot, own: readonly number[], returned: boolean): readonly [number, number] {
+  const behind = slot.from === 0 ? -0.5 : own[slot.from - 1] + 0.5;
+  const start = own[slot.from] ?? behind;
+  if (!returned) return [slot.from < own.length ? start : behind, Infinity];
+  if (slot.to === slot.from) return [behind, behind];
+  return [start, own[slot.to - 1]];
+}
+
+const MAKES = new Set(['pipe', 'pipe2', 'socketpair', 'accept', 'connect', 'listen', 'dup', 'dup2', 'open', 'epoll_create']);
+
+/**
+ * Whether lookups of descriptors race with anything: a thread closes or replaces one, or makes one while another
+ * thread guesses numbers.
+ */
+function racesOnDescriptors(program: Program): boolean {
+  const calls = program.threads.flat();
+  if (calls.some((c) => c.name === 'close' || c.name === 'dup2' || c.name === 'munmap')) return true;
+  const makes = calls.some((c) => MAKES.has(c.name));
+  const guesses = calls.some((c) => c.args.some((a) => a.kind === 'int' && c.name !== 'epoll_wait'));
+  const createsSet = calls.some((c) => c.name === 'epoll_create');
+  return createsSet || (makes && guesses);
+}
+
+/** Slots of threads above the program's: timers and workers. */
+export function slotName(t: number): string {
+  return engine.threadName[t] === '' ? `slot ${t} of ${MAX_THREADS}` : engine.threadName[t];
+}
