@@ -1,0 +1,127 @@
+/** Kernel specs: `base+patch+patch`, what they mean, and the kernels they build. */
+
+import { build2544, plain2544 } from '../build-2.5.44.ts';
+import type { BuiltKernel } from '../kernel.ts';
+import { epollAcsem } from './epoll-acsem.ts';
+import { epollAddAndTest } from './epoll-add-and-test.ts';
+import type { Patch } from './patch.ts';
+import { sysEpollV11 } from './sys_epoll-v11.ts';
+
+export type { Patch } from './patch.ts';
+
+interface Base {
+  readonly name: string;
+  readonly title: string;
+  /** Applies the patches in order and builds. */
+  build(spec: string, patches: readonly Patch[]): BuiltKernel;
+}
+
+const BASES: readonly Base[] = [
+  {
+    name: '2.5.44',
+    title: 'Linux 2.5.44: one-page pipes, no epoll',
+    build: (spec, patches) =>
+      build2544(spec, patches.reduce((parts, patch) => patch.apply(parts), plain2544)),
+  },
+];
+
+/** All patches, in the order in which they were proposed. */
+export const PATCHES: readonly Patch[] = [sysEpollV11, epollAcsem, epollAddAndTest];
+
+/** A spec that makes sense: a base, and patches each of which applies. */
+export interface KernelSpec {
+  /** As it is printed: `2.5.44+sys_epoll-v11`. */
+  readonly text: string;
+  readonly base: string;
+  readonly patches: readonly string[];
+}
+
+/** A kernel spec that cannot be built. */
+export class KernelSpecError extends SyntaxError {
+  override name = 'KernelSpecError';
+}
+
+function fail(text: string, why: string): never {
+  throw new KernelSpecError(`Cannot build kernel "${text}": ${why}`);
+}
+
+/**
+ * Reads a spec, or throws a KernelSpecError of one line that names what is wrong (unknown base or patch, a patch of
+ * another base, a missing prerequisite, a patch twice) and what there is instead.
+ */
+export function parseKernelSpec(text: string): KernelSpec {
+  const [baseName = '', ...names] = text.split('+');
+  const base = BASES.find((b) => b.name === baseName);
+  if (base === undefined) fail(text, `no base "${baseName}"; ${suggest(baseName, BASES.map((b) => b.name))}`);
+  const applied: string[] = [];
+  for (const name of names) {
+    const patch = PATCHES.find((p) => p.name === name);
+    if (patch === undefined) fail(text, `no patch "${name}"; ${suggest(name, patchesOf(base.name))}`);
+    if (patch.base !== base.name) fail(text, `patch "${name}" applies to ${patch.base} only`);
+    if (applied.includes(name)) fail(text, `patch "${name}" is there twice; leave one out`);
+    const missing = patch.requires.find((r) => !applied.includes(r));
+    if (missing !== undefined) {
+      const repaired = [base.name, ...applied, missing, name].join('+');
+      fail(text, `patch "${name}" needs "${missing}" before it; try "${repaired}"`);
+    }
+    applied.push(name);
+  }
+  return { text: [base.name, ...applied].join('+'), base: base.name, patches: applied };
+}
+
+function patchesOf(base: string): string[] {
+  return PATCHES.filter((p) => p.base === base).map((p) => p.name);
+}
+
+/** `did you mean "x"?` if one name is close, else what there is. */
+function suggest(name: string, known: readonly string[]): string {
+  const close = known
+    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
+    .sort((a, b) => a.distance - b.distance)
+    .find(({ candidate, distance }) => distance <= Math.max(2, Math.floor(candidate.length / 3)));
+  if (close !== undefined) return `did you mean "${close.candidate}"?`;
+  return known.length === 0 ? 'there is none for this base' : `there is ${known.join(', ')}`;
+}
+
+/** Levenshtein. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const cost = a[i - 1] === b[j - 1] ? 0 : 1;
+      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + cost));
+    }
+    row = next;
+  }
+  return row[b.length];
+}
+
+/** Builds the kernel of a spec, as text or parsed. Each call makes a kernel of its own. */
+export function buildKernel(spec: string | KernelSpec): BuiltKernel {
+  const parsed = typeof spec === 'string' ? parseKernelSpec(spec) : spec;
+  const base = BASES.find((b) => b.name === parsed.base);
+  if (base === undefined) fail(parsed.text, `no base "${parsed.base}"`);
+  const patches = parsed.patches.flatMap((name) => PATCHES.filter((p) => p.name === name));
+  return base.build(parsed.text, patches);
+}
+
+/** A kernel that can be had, for `lostwake list kernels`. */
+export interface KernelListing {
+  readonly spec: string;
+  readonly title: string;
+  /** Seed document of its last patch, or null for a plain base. */
+  readonly seed: string | null;
+}
+
+/** The plain bases, and each patch on the smallest series that it needs. */
+export function listKernels(): readonly KernelListing[] {
+  return BASES.flatMap((base) => [
+    { spec: base.name, title: base.title, seed: null },
+    ...PATCHES.filter((p) => p.base === base.name).map((patch) => ({
+      spec: [base.name, ...patch.requires, patch.name].join('+'),
+      title: patch.title,
+      seed: patch.seed,
+    })),
+  ]);
+}
