@@ -335,12 +335,17 @@ export class Engine {
   }
 
   private pickNext(): number {
-    if (this.depth >= this.maxSteps) {
+    if (this.depth >= this.maxSteps && this.canAnyRun()) {
       this.outOfSteps = true;
       return -1;
     }
     const strategy = this.strategy;
     return strategy === null ? -1 : strategy.pick();
+  }
+
+  private canAnyRun(): boolean {
+    for (let t = 0; t < this.width; t++) if (this.slot[t] === LIVE_SLOT && this.isEnabled(t)) return true;
+    return false;
   }
 
   private applyInline(kind: number, target: OpObject | null, arg: number, site: string): Kernel<number> {
