@@ -5,7 +5,7 @@
 
 import { engine } from '../machine/index.ts';
 import type { FindingList } from './findings.ts';
-import { currentName, unorderedSites } from './names.ts';
+import { currentName } from './names.ts';
 
 /** How a class is used: in an interrupt, or with interrupts on in what an interrupt can interrupt. */
 const USES = [
@@ -92,7 +92,7 @@ export class IrqUsage {
       if (!inThisRun && !isNew) continue;
       this.findings.add(
         'LOCKDEP',
-        unorderedSites(mine.site, other.site),
+        name,
         `${name} is taken ${mineWords} by ${mine.who} at ${mine.site} and ${USES[u].words} by ${other.who} ` +
           `at ${other.site}`,
         inThisRun ? [other.position, mine.position] : [mine.position],

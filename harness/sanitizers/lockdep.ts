@@ -1,6 +1,7 @@
 /**
  * lockdep: order of lock classes over all executions of an exploration, balance of locking, sleeping in atomic
- * context, and classes that interrupts use but tasks take with interrupts on.
+ * context, and classes that interrupts use but tasks take with interrupts on. Circles and interrupt usage are
+ * signed with the names of the classes, everything else with the sites.
  *
  * Two locks of one class, one under the other, are reported ("nothing says in which order"), as the kernel's own
  * lockdep would. Where nesting is meant, as in wake-ups that run from an inner epoll set to an outer one, the
@@ -171,14 +172,14 @@ export class Lockdep {
 
   private inversion(cycle: Cycle, single: boolean): void {
     const name = (node: number): string => (single ? engine.nameOf(node) : this.classNames[node]);
-    const edges = rotated(cycle);
+    const edges = rotated(cycle, name);
     const links = edges.map((e) => `${name(e.from)} (${e.fromSite}) before ${name(e.to)} (${e.toSite}) in ${e.thread}`);
     const inThisRun = edges.every((e) => e.epoch === this.epoch);
     const detail: FindingDetail = inThisRun ? {} : { acrossRuns: true };
     const steps = inThisRun ? edges.flatMap((e) => [e.fromPosition, e.toPosition]).sort((a, b) => a - b) : [];
     this.findings.add(
       'LOCKDEP',
-      edges.map((e) => e.toSite).join(' / '),
+      edges.map((e) => name(e.from)).join(' / '),
       `locks are taken in a circle: ${links.join('; ')}`,
       [...new Set([...steps, engine.position()])],
       detail,
@@ -253,10 +254,10 @@ export class Lockdep {
   }
 }
 
-/** The cycle from the edge whose sites come first, so that its name does not depend on which edge closed it. */
-function rotated(cycle: Cycle): Cycle['edges'] {
+/** The cycle from its least name, so that the signature depends neither on the run nor on who closed it. */
+function rotated(cycle: Cycle, name: (node: number) => string): Cycle['edges'] {
   const edges = cycle.edges;
   let least = 0;
-  for (let i = 1; i < edges.length; i++) if (edges[i].toSite < edges[least].toSite) least = i;
+  for (let i = 1; i < edges.length; i++) if (name(edges[i].from) < name(edges[least].from)) least = i;
   return [...edges.slice(least), ...edges.slice(0, least)];
 }
