@@ -224,6 +224,26 @@ export class EventLog {
     return this.prev2[d];
   }
 
+  /**
+   * Hash of the Mazurkiewicz trace: a sum over the events, so independent of their order; two 32-bit lanes as
+   * text. Equal hash, equal trace, up to collisions (exploration.md 10).
+   */
+  traceHash(): string {
+    let a = 0;
+    let b = 0;
+    for (let d = 0; d < this.length; d++) {
+      let h = Math.imul(this.thr[d] + 1, 0x9e3779b1) ^ Math.imul(this.alt[d] + 1, 0x85ebca6b);
+      const row = d * MAX_THREADS;
+      for (let u = 0; u < this.width; u++) {
+        h = Math.imul(h ^ (this.clk[row + u] + u * 131), 0xc2b2ae35);
+        h ^= h >>> 15;
+      }
+      a = (a + h) | 0;
+      b = (b + Math.imul(h ^ (h >>> 13), 0x27d4eb2f)) | 0;
+    }
+    return `${(a >>> 0).toString(36)}.${(b >>> 0).toString(36)}`;
+  }
+
   /** Per thread, in order: alternative and clock of each event. Equal text, equal trace (13.1). */
   canonical(): string {
     const parts: string[] = [];

@@ -6,6 +6,7 @@
 
 import { errnoName, syscallOf } from '../abi/index.ts';
 import type { ReportedEvent, Result } from '../history/history.ts';
+import { loadSlots } from '../kernel/drivers/char/eventpoll-map.ts';
 import type { BuiltKernel } from '../kernel/kernel.ts';
 import type { Kernel } from '../machine/index.ts';
 import type { Arg, Call } from '../program/program.ts';
@@ -33,8 +34,6 @@ export interface Caller {
   readonly arenas: Arenas;
   /** Descriptor number → symbol of the registration, for kernels that report numbers. */
   readonly numberNames: Map<number, string>;
-  /** Reads a batch the kernel left in the mapped buffer. */
-  readonly readBatch: (address: number, count: number) => readonly PollfdValue[];
 }
 
 export interface PollfdValue {
@@ -192,7 +191,7 @@ function* epollWait(c: Caller, args: readonly Arg[], call: Call): Kernel<Result>
   if (c.sysEpoll) {
     const out = c.arenas.bufferFor(given, c.thread, 4);
     const r = yield* sys(c, 'epoll_wait', [epfd, out, intOf(args[2])]);
-    return r < 0 ? value(r) : batch(c, Number(c.kernel.mm.load(out)), r);
+    return r < 0 ? value(r) : yield* batch(c, Number(c.kernel.mm.load(out)), r);
   }
   const address = c.arenas.bufferFor(given, c.thread, EVENT_SIZE);
   const r = yield* sys(c, 'epoll_wait', [epfd, address, intOf(args[1]), intOf(args[2])]);
@@ -200,11 +199,10 @@ function* epollWait(c: Caller, args: readonly Arg[], call: Call): Kernel<Result>
 }
 
 /** What a sys_epoll wait returned: pollfds in the mapped buffer. */
-function batch(c: Caller, address: number, count: number): Result {
+function* batch(c: Caller, address: number, count: number): Kernel<Result> {
   if (count === 0) return { kind: 'events', events: [] };
-  const events = c
-    .readBatch(address, count)
-    .map((p) => ({ name: c.numberNames.get(p.fd) ?? `fd ${p.fd}`, mask: p.revents }));
+  const slots = yield* loadSlots(address, count);
+  const events = slots.map((p) => ({ name: c.numberNames.get(p.fd) ?? `fd ${p.fd}`, mask: p.revents }));
   return { kind: 'events', events };
 }
 
@@ -265,7 +263,7 @@ function* ioctl(c: Caller, args: readonly Arg[]): Kernel<Result> {
     if (r <= 0) return value(r);
     const answer = c.kernel.mm.load(address) as { readonly resoff: number } | undefined;
     const base = c.kernel.mm.all().find((range) => range.backing !== null)?.start ?? 0;
-    return batch(c, base + (answer?.resoff ?? 0), r);
+    return yield* batch(c, base + (answer?.resoff ?? 0), r);
   }
   if (argument?.kind === 'name') {
     c.kernel.mm.store(address, { fd: fdOf(argument, c.scope), events: 0, revents: 0 });

@@ -17,7 +17,7 @@ import {
 import { MAX_THREADS } from '../machine/op.ts';
 import type { Call, Program } from '../program/program.ts';
 import { matches } from '../program/values.ts';
-import { invoke, type Caller, type PollfdValue } from './model-calls.ts';
+import { invoke, type Caller } from './model-calls.ts';
 import { Arenas, Scope, Symbols } from './model-values.ts';
 
 export interface ModelRunOptions {
@@ -50,7 +50,6 @@ export class ModelRun implements Scenario {
   private readonly kernel: BuiltKernel;
   private readonly options: ModelRunOptions;
   private readonly sysEpoll: boolean;
-  private readonly readBatch: (address: number, count: number) => readonly PollfdValue[];
   private readonly initSlots: Slot[];
   private readonly threadSlots: Slot[][];
   private callers: Caller[] = [];
@@ -61,12 +60,10 @@ export class ModelRun implements Scenario {
   constructor(
     program: Program,
     kernel: BuiltKernel,
-    readBatch: (address: number, count: number) => readonly PollfdValue[],
     options: ModelRunOptions,
   ) {
     this.program = program;
     this.kernel = kernel;
-    this.readBatch = readBatch;
     this.options = options;
     this.threads = program.threads.length;
     this.sysEpoll = isSysEpoll(kernelIdOf(kernel.spec));
@@ -103,7 +100,6 @@ export class ModelRun implements Scenario {
       symbols: new Symbols(),
       arenas: new Arenas(this.kernel.mm),
       numberNames: new Map<number, string>(),
-      readBatch: this.readBatch,
     };
     this.initCaller = { ...common, thread: INIT, scope: outer };
     this.callers = this.threadSlots.map((_, thread) => ({ ...common, thread, scope: new Scope(outer) }));

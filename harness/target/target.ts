@@ -52,6 +52,8 @@ export interface RunOptions {
   readonly faults?: number;
   /** Ends the exploration as soon as something was found. */
   readonly stopAtFirst?: boolean;
+  /** Judges each history; what it proves is added to the findings. */
+  readonly checks?: (history: History, program: Program) => readonly Finding[];
   /** Asked now and then with executions so far; true means stop (time limit, Ctrl-C). */
   readonly interrupted?: (executions: number) => boolean;
 }

@@ -1,0 +1,113 @@
+/**
+ * A finding is believed when its replay shows it: turned into a run that goes wrong by itself if it was only
+ * predicted, given the fewest context switches, and replayed twice.
+ */
+
+import { explore } from '../explore/explore.ts';
+import { fewestSwitches, witnessOrder } from '../explore/minimise.ts';
+import { Replay } from '../explore/replay.ts';
+import { formatSchedule, parseSchedule, scheduleOf, type Schedule } from '../explore/token.ts';
+import { signatureOf, type Finding, type History } from '../history/history.ts';
+import { Nondeterminism, engine, type EndReason } from '../machine/index.ts';
+import type { Program } from '../program/program.ts';
+import type { Sanitizers, SanitizerFinding } from '../sanitizers/index.ts';
+import type { ModelRun } from './model-run.ts';
+
+export type Checks = ((history: History, program: Program) => readonly Finding[]) | undefined;
+
+export interface Found {
+  readonly finding: SanitizerFinding;
+  readonly schedule: string;
+  readonly history: History;
+}
+
+/** One replayed run: what it showed. The event log is left as the run made it. */
+export interface Replayed {
+  readonly end: EndReason;
+  readonly findings: readonly SanitizerFinding[];
+  readonly history: History;
+}
+
+/** Replays a schedule strictly; throws Nondeterminism if it does not fit. */
+export function replayOnce(
+  run: ModelRun,
+  program: Program,
+  schedule: Schedule,
+  sanitizers: Sanitizers,
+  checks: Checks,
+): Replayed {
+  let end: EndReason = 'abandoned';
+  engine.observer = sanitizers;
+  explore(engine, run, new Replay(engine, schedule), (reason) => (end = reason));
+  const history = run.history(run.records());
+  const findings: SanitizerFinding[] = [...sanitizers.findings()];
+  if (checks !== undefined) findings.push(...checks(history, program));
+  return { end, findings, history };
+}
+
+/** The schedule of the log's events in another order of the same trace. */
+function reordered(order: readonly number[], programHash: string): Schedule {
+  const { log } = engine;
+  return {
+    programHash,
+    threads: order.map((d) => log.thr[d]),
+    choices: order.filter((d) => log.alts[d] > 1).map((d) => log.alt[d]),
+    check: null,
+  };
+}
+
+/**
+ * The finding with the schedule to show it by; null if it was a prediction that no run bears out; a sentence if the
+ * harness contradicts itself.
+ */
+export function confirm(
+  run: ModelRun,
+  program: Program,
+  found: Found,
+  sanitizers: Sanitizers,
+  checks: Checks,
+): Found | null | string {
+  const signature = signatureOf(found.finding);
+  const hash = parseSchedule(found.schedule).programHash;
+  const replay = (schedule: Schedule): SanitizerFinding | undefined =>
+    replayOnce(run, program, schedule, sanitizers, checks).findings.find((f) => signatureOf(f) === signature);
+  try {
+    let shown = replay(parseSchedule(found.schedule));
+    if (shown === undefined) {
+      // Lock order is learnt from several runs: no single one needs to show it.
+      return found.finding.acrossRuns === true ? found : `${signature} did not show again in its own replay`;
+    }
+    if (shown.predicted !== undefined) {
+      shown = replay(reordered(witnessOrder(engine.log, shown.predicted.mustPrecede), hash));
+      if (shown === undefined || shown.predicted !== undefined) return null;
+    }
+    const asFound = formatSchedule(scheduleOf(engine.log, hash));
+    const shorter = replay(reordered(fewestSwitches(engine.log), hash));
+    const schedule =
+      shorter === undefined || shorter.predicted !== undefined
+        ? asFound
+        : formatSchedule(scheduleOf(engine.log, hash));
+    return showTwice(run, program, signature, schedule, sanitizers, checks);
+  } catch (error) {
+    if (!(error instanceof Nondeterminism)) throw error;
+    return `${signature}: ${error.message}`;
+  }
+}
+
+function showTwice(
+  run: ModelRun,
+  program: Program,
+  signature: string,
+  schedule: string,
+  sanitizers: Sanitizers,
+  checks: Checks,
+): Found | string {
+  let last: Found | string = '';
+  for (let i = 0; i < 2; i++) {
+    const { findings, history } = replayOnce(run, program, parseSchedule(schedule), sanitizers, checks);
+    const finding = findings.find((f) => signatureOf(f) === signature);
+    if (finding === undefined) return `${signature} did not show in replay ${i + 1} of its schedule`;
+    last = { finding, schedule, history };
+  }
+  return last;
+}
