@@ -7,12 +7,12 @@
 import {
   PAGE_SIZE,
   RwSem,
+  add,
   downWrite,
   engine,
   newWord,
   peek,
   read,
-  touch,
   upWrite,
   write,
   type Kernel,
@@ -20,7 +20,7 @@ import {
   type Word,
 } from '../../machine/index.ts';
 import { E } from '../kernel.ts';
-import { fget, fput, getFile, mm, peekFd, type File } from '../fs/file.ts';
+import { fget, fput, mm, peekFd, type File } from '../fs/file.ts';
 
 /** What a driver puts behind a range of user memory: the VMA with its file reference. */
 export class Mapping {
@@ -82,8 +82,8 @@ export function* doMmap(
 ): Kernel<number> {
   if (file.ops.mmap === undefined) return -E.ENODEV;
   if (length === 0) return 0;
-  touch(file.mem, site);
-  getFile(file);
+  // A step, because epoll_create() comes here without holding a reference of its own.
+  yield* add(file.count, 1, site);
   yield* write(pageTables(), 0, site);
   const address = yield* file.ops.mmap(file, length, protection, flags, offset);
   if (address < 0) yield* fput(file, site);

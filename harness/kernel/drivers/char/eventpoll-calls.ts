@@ -14,7 +14,6 @@ import {
   kmalloc,
   oops,
   read,
-  touch,
   upWrite,
   write,
   type Kernel,
@@ -111,7 +110,6 @@ function* makeUsable(driver: Driver, file: File, maxfds: number): Kernel<number>
   const allocated = yield* epDoAllocPages(ep, pages, 'v11-EC9');
   if (allocated !== 0) return allocated;
   yield* downWrite(mmapSem(), 'v11-EC10');
-  touch(file.mem, 'v11-EC10');
   const address = yield* doMmap(file, 2 * pages * PAGE_SIZE, PROT_READ, MAP_PRIVATE, 0, 'v11-EC10');
   yield* upWrite(mmapSem(), 'v11-EC10');
   return address < 0 ? address : 0;
