@@ -602,6 +602,8 @@ export class Engine {
   }
 
   private reset(scenario: Scenario, strategy: Strategy, keep: number): void {
+    if (this.maxSteps >= this.log.capacity)
+      throw new HarnessBug(`Cannot run ${this.maxSteps} steps: the event log holds ${this.log.capacity - 1}`);
     this.log.truncate(keep);
     this.log.lastOf.fill(-1);
     this.strategy = strategy;

@@ -766,6 +766,8 @@ t.test('a run that reaches the step limit says so', async (t) => {
 
   t.equal(run({ threads: [() => steps(51)] })[0], 'steps');
   t.equal(run({ threads: [() => steps(50)] })[0], 'done');
+  engine.maxSteps = engine.log.capacity;
+  t.throws(() => run({ threads: [() => steps(1)] }), HarnessBug, 'more steps than the log can hold');
   engine.maxSteps = most;
 });
 
