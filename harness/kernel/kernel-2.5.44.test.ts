@@ -262,7 +262,10 @@ t.test('epoll_ctl() tests its arguments in the order of E-R2', (t) => {
     out,
     'a=EBADF b=EINVAL c=EINVAL d=EBADF e=ENOENT f=ENOENT g=0 h=EEXIST i=0 j=0 k=ENOENT l=0',
   );
-  t.same([...findings].sort(), ['LEAK v11-EC3', 'LEAK v11-EC5'], 'each create leaks dentry, inode and mount (E-B27)');
+  const leaks = ['LEAK v11-EC3', 'LEAK v11-EC5', 'LEAK v11-EC5-mntget'];
+  t.same([...findings].sort(), leaks, 'each create leaks dentry, inode and mount (E-B27)');
+  const merged = alone(ACSEM, (u) => u.note('A', u.make('A', 10)));
+  t.same([...merged.findings].sort(), leaks.slice(0, 2), '2.5.45 drops the mount');
   t.end();
 });
 
@@ -774,6 +777,72 @@ t.test('E-B12: close and DEL; E-B15: MOD behind a slot; E-B30: EP_FREE and mmap;
     names: ['x'],
   });
   t.ok(b35.findings.has('STALE v11-EW5'), b35.outcomes.join(' / '));
+  t.end();
+});
+
+t.test('slots and masks that races tear: E-B15, E-B38, E-B44; the resize that is safe (E-N2)', (t) => {
+  const b15 = alone(V11, function* (u) {
+    yield* u.make('A', 10);
+    yield* u.pipe('r', 'w');
+    yield* u.write('w', 4096);
+    yield* u.ctl('A', ADD, 'w', OUT);
+    yield* u.read('r', 1);
+    yield* u.ctl('A', MOD, 'w', OUT | HUP);
+    yield* u.call('close', u.fd.r);
+    yield* u.note('x', u.wait('A', 0));
+    yield* u.note('y', u.wait('A', 0));
+  });
+  t.equal(b15.out, 'x={w:4} y=0', 'E-B15');
+  const b38 = all(V11, {
+    *init(u) {
+      yield* registered(u);
+      yield* u.pipe('p', 'q');
+      yield* u.ctl('A', ADD, 'p', IN);
+      yield* u.write('w', 'a');
+    },
+    threads: [
+      (u) => u.note('x', u.wait('A', 0)),
+      function* (u) {
+        yield* u.write('q', 'a');
+        yield* u.note('y', u.wait('A', 0));
+        yield* u.read('p', 1);
+        yield* u.write('q', 'a');
+      },
+    ],
+  });
+  t.ok(b38.outcomes.some((o) => o.includes('x={p:1}') && o.includes('y={p:1}')), b38.outcomes.join(' / '));
+  const b44 = all(V11, {
+    init: registered,
+    threads: [
+      (u) => u.note('x', u.wait('A', -1)),
+      function* (u) {
+        const range = u.kernel.mm.all().find((r) => r.backing !== null);
+        yield* u.call('munmap', range?.start ?? 0);
+        yield* u.write('w', 'a');
+      },
+    ],
+    names: ['x'],
+  });
+  t.ok(b44.findings.has('STALE v11-EW5'), b44.outcomes.join(' / '));
+  const n2 = all(V11, {
+    *init(u) {
+      yield* u.make('A', 511);
+      for (let i = 0; i < 192; i++) {
+        yield* u.pipe(`r${i}`, `w${i}`);
+        yield* u.ctl('A', ADD, `r${i}`, IN);
+        if (i < 191) yield* u.ctl('A', ADD, `w${i}`, IN);
+      }
+    },
+    threads: [
+      (u) => u.note('a', u.ctl('A', ADD, 'w191', IN)),
+      (u) => u.note('m', u.ctl('A', MOD, 'r7', IN)),
+      (u) => u.note('d', u.ctl('A', DEL, 'r9')),
+    ],
+    names: ['a', 'm', 'd'],
+  });
+  t.same(n2.outcomes, ['a=0 m=0 d=0']);
+  t.equal(n2.end, 'exhausted');
+  t.notOk(has(n2, 'KASAN'), `${n2.executions} executions`);
   t.end();
 });
 

@@ -37,7 +37,7 @@ function withAcsem(base: EntryPoints): EntryPoints {
       acsems.set(ep, new RwSem('ep.acsem', ep.mem));
     },
     takeReferences(references) {
-      references.mounts.push(kmalloc('vfsmount reference', 'v11-EC5'));
+      references.mounts.push(kmalloc('vfsmount reference', 'v11-EC5-mntget'));
       references.dentryCount++;
     },
     ctlAction(ep, op, fd, events) {
