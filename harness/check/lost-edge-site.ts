@@ -34,6 +34,7 @@ function causeOutside(facts: Facts, loss: Loss): string | null {
   if (facts.world.isV11 && descriptor.how === 'open') return 'reopened-pipe';
   if (isNumberReused(facts, loss)) return 'number-reused';
   if (hasFaulted(facts, registration.set)) return 'after-efault';
+  if (hasLostSlots(registration.set)) return 'no-slot';
   if (!facts.world.isV11) return null;
   const others = facts.registrations.filter(
     (other) => other !== registration && isOfFile(other, descriptor.file),
@@ -69,6 +70,15 @@ function hasFaulted(facts: Facts, set: OpenFile): boolean {
       record.result.kind === 'errno' &&
       record.result.errno === 'EFAULT',
   );
+}
+
+/** EP_FREE took the slots away while the set had members. */
+function hasLostSlots(set: OpenFile): boolean {
+  return set.uses.some((record) => {
+    const request = record.call.args[1];
+    const isFree = request?.kind === 'flags' && request.names.includes('EP_FREE');
+    return isFree && record.result.kind === 'value';
+  });
 }
 
 function levelSite(loss: Loss): string {
