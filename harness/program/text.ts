@@ -247,9 +247,9 @@ function parseArgs(cursor: Cursor, name: string): Arg[] {
 }
 
 function parseCondition(cursor: Cursor): Condition {
-  const at = cursor.position;
   if (cursor.peekWord() !== 'if') cursor.fail(`Cannot read ${cursor.describe()} after a call: expected "if" or the end of the line`);
   cursor.word();
+  const at = cursor.position;
   const name = readName(cursor, 'a condition');
   const negated = cursor.accept('!=');
   if (!negated) cursor.expect('==', 'a condition');

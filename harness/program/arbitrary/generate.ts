@@ -56,7 +56,7 @@ const TRIES = 20;
 export function generateProgram(draw: Draw, options: ProgramOptions): Program {
   const threadBounds = options.threads ?? { min: 1, max: 3 };
   const callBounds = options.callsPerThread ?? { min: 1, max: 3 };
-  const threads = draw.int(threadBounds.min, Math.min(4, threadBounds.max));
+  const threads = chooseThreads(draw, threadBounds);
   const world: World = {
     draw,
     profile: options.profile,
@@ -69,8 +69,9 @@ export function generateProgram(draw: Draw, options: ProgramOptions): Program {
   };
   const first: Actor = { world, thread: -1, descriptors: [], mappings: [] };
   const init = generateInit(first, options.initCalls ?? { min: 2, max: 10 });
-  // Without anybody who waits, little can be seen.
-  const waiting = chance(draw, 65) ? draw.int(0, threads - 1) : -1;
+  // Rivals do the same kind of thing; else one of them mostly waits, or little would be seen.
+  const rivals = chance(draw, 25) ? pickWeighted(draw, roles) : null;
+  const waiting = rivals === null && chance(draw, 75) ? draw.int(0, threads - 1) : -1;
   const lists = Array.from({ length: threads }, (_, thread) => {
     const actor: Actor = {
       world,
@@ -78,10 +79,18 @@ export function generateProgram(draw: Draw, options: ProgramOptions): Program {
       descriptors: [...first.descriptors],
       mappings: [...first.mappings],
     };
-    const role = thread === waiting ? waiter : pickWeighted(draw, roles);
+    const role = rivals ?? (thread === waiting ? waiter : pickWeighted(draw, roles));
     return generateThread(actor, role, draw.int(callBounds.min, callBounds.max));
   });
   return { name: '', meta: [], init, threads: lists, expect: [] };
+}
+
+/** Two threads, or the number nearest to it, are as likely as all others together. */
+function chooseThreads(draw: Draw, bounds: Bounds): number {
+  const max = Math.min(4, bounds.max);
+  return chance(draw, 50)
+    ? Math.max(bounds.min, Math.min(2, max))
+    : draw.int(bounds.min, max);
 }
 
 /** Two or three sizes for the whole program, one byte always among them. */
