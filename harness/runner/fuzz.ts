@@ -1,0 +1,282 @@
+/**
+ * Fuzzing: generated programs, each explored to completion where that is small, so that the verdict is a function
+ * of the program alone and fast-check's shrinking is sound. Every new signature is shrunk, confirmed and saved.
+ */
+
+import * as fc from 'fast-check';
+import { checkHistory } from '../check/checks.ts';
+import { mixSeed } from '../explore/prng.ts';
+import { signatureOf, type Finding } from '../history/history.ts';
+import type { CounterexampleView } from '../history/counterexample.ts';
+import { arbitraryProgram, profileOf } from '../program/arbitrary/index.ts';
+import type { Program } from '../program/program.ts';
+import { modelTarget, type ModelTarget } from '../target/model.ts';
+import type { Behaviour, FoundFinding, RunOptions } from '../target/target.ts';
+import { bugIds, type KnownBug } from './bug-index.ts';
+import { findingProgram, saveProgram } from './save-finding.ts';
+
+export interface FuzzOptions {
+  readonly kernel: string;
+  readonly seed: number;
+  /** Wall-clock limit in milliseconds; with `programs` whichever comes first. */
+  readonly timeMs: number;
+  /** Programs at most. */
+  readonly programs: number;
+  /** Threads and calls per thread at most. */
+  readonly threads: number;
+  readonly calls: number;
+  /** Stops after so many different findings. */
+  readonly until: number;
+  /** dpor, or a sampling strategy for everything. */
+  readonly strategy: string;
+  /** Executions per program before it is sampled instead of explored. */
+  readonly runs: number;
+  readonly timers: 'idle' | 'any';
+  readonly faults: number;
+  readonly maxSteps: number;
+  readonly preemptions?: number;
+  readonly hz: number;
+  /** Where counterexamples are saved. */
+  readonly folder: string;
+  /** Detectors to leave out. */
+  readonly ignore: readonly string[];
+}
+
+/** What the fuzzer tells while it runs. */
+export interface FuzzListener {
+  found(finding: FuzzFinding): void;
+  progress(state: FuzzProgress): void;
+  stopped(): boolean;
+  /** Milliseconds since the start. */
+  clock(): number;
+}
+
+export interface FuzzProgress {
+  readonly programs: number;
+  readonly executions: number;
+  readonly complete: number;
+  readonly findings: number;
+  /** What is being done to a finding, if anything: `shrinking KASAN-UAF ...`. */
+  readonly doing: string;
+}
+
+export interface FuzzFinding {
+  readonly signature: string;
+  readonly finding: Finding;
+  /** Catalogued bugs with this signature: `E-B2`. */
+  readonly ids: readonly string[];
+  /** Shrunk. */
+  readonly program: Program;
+  /** Calls before and after shrinking. */
+  readonly callsFound: number;
+  readonly schedule: string;
+  /** Milliseconds after the start. */
+  readonly foundAfter: number;
+  readonly complete: boolean;
+  readonly view: CounterexampleView;
+  /** The saved file and the command that replays it. */
+  readonly file: string;
+  readonly replay: string;
+}
+
+export interface FuzzResult {
+  readonly programs: number;
+  readonly executions: number;
+  /** Programs whose every schedule was visited. */
+  readonly complete: number;
+  readonly findings: readonly FuzzFinding[];
+  readonly stopped: 'time' | 'programs' | 'until' | 'interrupted';
+  /** Set when the harness contradicted itself: a program and what it said. */
+  readonly broken?: string;
+}
+
+const BATCH = 50;
+/** Executions of a sampled program: what exact exploration could not finish. */
+const SAMPLED_RUNS = 200;
+
+/** Runs until a limit is met. Gives the event loop a turn between programs, so that Ctrl-C is heard. */
+export async function fuzz(
+  options: FuzzOptions,
+  listener: FuzzListener,
+  known: readonly KnownBug[],
+): Promise<FuzzResult> {
+  return await new Fuzzer(options, listener, known).loop();
+}
+
+class Fuzzer {
+  private readonly options: FuzzOptions;
+  private readonly listener: FuzzListener;
+  private readonly known: readonly KnownBug[];
+  private readonly target: ModelTarget;
+  private readonly seen = new Set<string>();
+  private readonly findings: FuzzFinding[] = [];
+  private programs = 0;
+  private executions = 0;
+  private complete = 0;
+  private broken: string | undefined;
+  private doing = '';
+
+  constructor(options: FuzzOptions, listener: FuzzListener, known: readonly KnownBug[]) {
+    this.options = options;
+    this.listener = listener;
+    this.known = known;
+    this.target = modelTarget(options.kernel, { hz: options.hz });
+  }
+
+  async loop(): Promise<FuzzResult> {
+    for (let round = 0; this.whyStop() === null; round++) await this.round(round);
+    const { programs, executions, complete, findings, broken } = this;
+    const stopped = this.whyStop() ?? 'interrupted';
+    return { programs, executions, complete, findings, stopped, ...(broken === undefined ? {} : { broken }) };
+  }
+
+  private whyStop(): FuzzResult['stopped'] | null {
+    const { options, listener } = this;
+    if (listener.stopped() || this.broken !== undefined) return 'interrupted';
+    if (this.findings.length >= options.until) return 'until';
+    if (this.programs >= options.programs) return 'programs';
+    return listener.clock() >= options.timeMs ? 'time' : null;
+  }
+
+  /** Programs until one shows something new, which is then shrunk; at most a batch. */
+  private async round(round: number): Promise<void> {
+    const { options } = this;
+    const arbitrary = arbitraryProgram({
+      profile: profileOf(this.target.selector),
+      threads: { min: 1, max: options.threads },
+      callsPerThread: { min: 1, max: options.calls },
+    });
+    const hunt = new Hunt(this.seen);
+    const property = fc.asyncProperty(arbitrary, async (program) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      return this.holds(program, hunt);
+    });
+    const numRuns = Math.max(1, Math.min(BATCH, options.programs - this.programs));
+    await fc.check(property, { seed: mixSeed(options.seed, round) | 0, numRuns, verbose: 0 });
+    if (hunt.smallest !== null) this.report(hunt);
+    this.doing = '';
+  }
+
+  /** The property: nothing new in the first programs, then not the finding that is being shrunk. */
+  private holds(program: Program, hunt: Hunt): boolean {
+    if (hunt.target === null && this.whyStop() !== null) return true;
+    if (hunt.target !== null && this.listener.stopped()) return true;
+    const behaviour = this.explore(program);
+    if (hunt.target === null) {
+      this.programs++;
+      if (behaviour.complete) this.complete++;
+    }
+    this.tell();
+    const caught = hunt.look(program, behaviour, this.options.ignore);
+    if (caught) this.doing = `shrinking ${hunt.target ?? ''}`;
+    return !caught;
+  }
+
+  private tell(): void {
+    this.listener.progress({
+      programs: this.programs,
+      executions: this.executions,
+      complete: this.complete,
+      findings: this.findings.length,
+      doing: this.doing,
+    });
+  }
+
+  private explore(program: Program): Behaviour {
+    const { options } = this;
+    const common: RunOptions = {
+      checks: checkHistory,
+      timers: options.timers,
+      faults: options.faults,
+      maxSteps: options.maxSteps,
+      seed: options.seed,
+      ...(options.preemptions === undefined ? {} : { preemptions: options.preemptions }),
+    };
+    let behaviour = this.target.run(program, { ...common, strategy: options.strategy, runs: options.runs });
+    this.executions += behaviour.executions;
+    if (!behaviour.complete && options.strategy === 'dpor') {
+      const sampled = this.target.run(program, { ...common, strategy: 'pos', runs: SAMPLED_RUNS });
+      this.executions += sampled.executions;
+      const signatures = new Set(behaviour.findings.map((f) => signatureOf(f.finding)));
+      const more = sampled.findings.filter((f) => !signatures.has(signatureOf(f.finding)));
+      behaviour = { ...behaviour, findings: [...behaviour.findings, ...more] };
+    }
+    // An init that blocks is a program without a meaning, not a harness that is broken.
+    if (behaviour.broken !== undefined && !behaviour.broken.startsWith('The init part'))
+      this.broken = `${behaviour.broken} (program ${program.name})`;
+    return behaviour;
+  }
+
+  private report(hunt: Hunt): void {
+    const { smallest, firstCalls } = hunt;
+    if (smallest === null) return;
+    const { program, found, complete } = smallest;
+    const signature = signatureOf(found.finding);
+    this.seen.add(signature);
+    const { options } = this;
+    const ids = bugIds(this.known, this.target.selector, found.finding);
+    const saved = findingProgram(program, this.target.selector, found, options);
+    const file = saveProgram(options.folder, signature, saved);
+    const replay = `npx lostwake replay ${file}`;
+    const view = this.target.explain(
+      program,
+      {
+        schedule: found.schedule ?? '',
+        sentence: found.finding.message,
+        finding: signature,
+        docs: ids,
+        search: `${options.strategy}, seed ${options.seed}, ${complete ? 'this program explored completely' : 'sampled'}; replayed twice`,
+        replay,
+      },
+      { checks: checkHistory, timers: options.timers, faults: options.faults },
+    );
+    const entry: FuzzFinding = {
+      signature,
+      finding: found.finding,
+      ids,
+      program,
+      callsFound: firstCalls,
+      schedule: found.schedule ?? '',
+      foundAfter: this.listener.clock(),
+      complete,
+      view,
+      file,
+      replay,
+    };
+    this.findings.push(entry);
+    this.listener.found(entry);
+  }
+}
+
+function countCalls(program: Program): number {
+  return program.threads.reduce((n, calls) => n + calls.length, program.init.length);
+}
+
+/** One run of fast-check: the first new signature becomes the target, then only it counts. */
+class Hunt {
+  target: string | null = null;
+  smallest: { readonly program: Program; readonly found: FoundFinding; readonly complete: boolean } | null = null;
+  firstCalls = 0;
+  private readonly seen: ReadonlySet<string>;
+
+  constructor(seen: ReadonlySet<string>) {
+    this.seen = seen;
+  }
+
+  /** True if the program shows what is hunted. */
+  look(program: Program, behaviour: Behaviour, ignore: readonly string[]): boolean {
+    const found = behaviour.findings.find((f) => {
+      const signature = signatureOf(f.finding);
+      return this.target === null
+        ? !this.seen.has(signature) && !ignore.includes(f.finding.detector)
+        : signature === this.target;
+    });
+    if (found === undefined) return false;
+    if (this.target === null) {
+      this.target = signatureOf(found.finding);
+      this.firstCalls = countCalls(program);
+    }
+    this.smallest = { program, found, complete: behaviour.complete };
+    return true;
+  }
+}

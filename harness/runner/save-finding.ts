@@ -1,0 +1,48 @@
+/** Counterexamples as files: a `.prog` with the kernel, the schedule and the run options in it. */
+
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Program } from '../program/program.ts';
+import { printProgram } from '../program/print.ts';
+import type { FoundFinding } from '../target/target.ts';
+
+/** Run options that a replay needs as well. */
+export interface SavedOptions {
+  readonly timers: 'idle' | 'any';
+  readonly faults: number;
+  readonly hz: number;
+}
+
+/** The program with everything a replay needs in its header, and the finding as its expectation. */
+export function findingProgram(
+  program: Program,
+  kernel: string,
+  found: FoundFinding,
+  options: SavedOptions,
+): Program {
+  const { detector, site, message } = found.finding;
+  const meta = [
+    { key: 'about', value: message.replaceAll('\n', ' ') },
+    { key: 'kernel', value: kernel },
+    { key: 'schedule', value: found.schedule ?? '' },
+  ];
+  if (options.hz !== 1000) meta.push({ key: 'hz', value: String(options.hz) });
+  if (options.timers !== 'idle') meta.push({ key: 'timers', value: options.timers });
+  if (options.faults !== 0) meta.push({ key: 'faults', value: String(options.faults) });
+  return {
+    ...program,
+    meta,
+    expect: [{ selectors: [kernel], expectations: [{ kind: 'finding', detector, site }] }],
+  };
+}
+
+/** Writes the program whole or not at all, and answers the path. Names are made from the signature. */
+export function saveProgram(folder: string, signature: string, program: Program): string {
+  const name = signature.replace(/[^A-Za-z0-9.]+/g, '-').replace(/^-|-$/g, '').toLowerCase();
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, `${name}.prog`);
+  const temporary = `${path}.part`;
+  writeFileSync(temporary, printProgram(program));
+  renameSync(temporary, path);
+  return path;
+}
