@@ -22,7 +22,8 @@ export class HeldLocks {
 
   push(t: number, lock: number, shared: boolean, irq: boolean, site: string): void {
     const n = this.depth[t];
-    if (n >= MAX_HELD) throw new HarnessBug(`Cannot hold another lock at ${site}: ${MAX_HELD} is the limit`);
+    if (n >= MAX_HELD)
+      throw new HarnessBug(`Cannot hold another lock at ${site}: ${MAX_HELD} is the limit`);
     const at = t * MAX_HELD + n;
     this.lock[at] = lock;
     this.shared[at] = shared ? 1 : 0;
@@ -53,7 +54,8 @@ export class HeldLocks {
   /** Index of the entry with which thread t holds the lock, or -1. */
   find(t: number, lock: number): number {
     const first = t * MAX_HELD;
-    for (let at = first + this.depth[t] - 1; at >= first; at--) if (this.lock[at] === lock) return at;
+    for (let at = first + this.depth[t] - 1; at >= first; at--)
+      if (this.lock[at] === lock) return at;
     return -1;
   }
 
@@ -83,11 +85,14 @@ export class HeldLocks {
 /** The lock with this object id. */
 export function lockOf(id: number): Lock {
   const lock = lockTable[id];
-  if (lock === null || lock === undefined) throw new HarnessBug(`Cannot name lock ${id}: it was never made`);
+  if (lock === null || lock === undefined)
+    throw new HarnessBug(`Cannot name lock ${id}: it was never made`);
   return lock;
 }
 
 /** Whether an operation of this kind, when it cannot go on, waits for a lock. */
 export function isLockWait(kind: number): boolean {
-  return kind === Kind.LOCK || kind === Kind.RLOCK || kind === Kind.WLOCK || kind === Kind.RWSEM_GRANT;
+  return (
+    kind === Kind.LOCK || kind === Kind.RLOCK || kind === Kind.WLOCK || kind === Kind.RWSEM_GRANT
+  );
 }

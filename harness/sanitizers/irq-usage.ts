@@ -82,9 +82,19 @@ export class IrqUsage {
     return (c * USES.length + u) * 2 + (shared ? 1 : 0);
   }
 
-  private compare(c: number, name: string, at: number, u: number, shared: boolean, isNew: boolean): void {
+  private compare(
+    c: number,
+    name: string,
+    at: number,
+    u: number,
+    shared: boolean,
+    isNew: boolean,
+  ): void {
     const mine = this.uses[at];
-    const others = [this.uses[this.slot(c, u, false)], shared ? null : this.uses[this.slot(c, u, true)]];
+    const others = [
+      this.uses[this.slot(c, u, false)],
+      shared ? null : this.uses[this.slot(c, u, true)],
+    ];
     const mineWords = USES[(at >> 1) % USES.length].words;
     for (const other of others) {
       if (other === null || other === undefined || mine === null || mine === undefined) continue;

@@ -63,7 +63,10 @@ export class Kcsan {
 
   private enter(location: PlainLocation): number {
     const s = this.slots++;
-    if (s >= MAX_LOCATIONS) throw new HarnessBug(`Cannot watch "${location.name}": ${MAX_LOCATIONS} locations is the limit`);
+    if (s >= MAX_LOCATIONS)
+      throw new HarnessBug(
+        `Cannot watch "${location.name}": ${MAX_LOCATIONS} locations is the limit`,
+      );
     if (s === this.writer.length) this.grow();
     location.epoch = this.epoch;
     location.slot = s;
@@ -106,6 +109,7 @@ export class Kcsan {
 
 /** Position of the index-th event of a thread; -1 before its first. */
 function positionOf(t: number, index: number): number {
-  for (let d = 0; d < engine.depth; d++) if (engine.log.thr[d] === t && engine.log.idx[d] === index) return d;
+  for (let d = 0; d < engine.depth; d++)
+    if (engine.log.thr[d] === t && engine.log.idx[d] === index) return d;
   return -1;
 }

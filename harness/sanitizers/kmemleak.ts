@@ -18,6 +18,8 @@ export function findLeaks(findings: FindingList): void {
   }
   for (const [site, { name, count }] of bySite) {
     const more = count === 1 ? '' : ` and ${count - 1} more from there`;
-    findings.add('LEAK', site, `${name}, allocated at ${site},${more} is never freed`, [engine.log.length - 1]);
+    findings.add('LEAK', site, `${name}, allocated at ${site},${more} is never freed`, [
+      engine.log.length - 1,
+    ]);
   }
 }

@@ -141,14 +141,29 @@ export class Lockdep {
     for (const cycle of cycles) this.inversion(cycle, graph === this.lockOrder);
   }
 
-  private sameClass(at: number, heldLock: Lock, lock: Lock, recursive: boolean, site: string): void {
+  private sameClass(
+    at: number,
+    heldLock: Lock,
+    lock: Lock,
+    recursive: boolean,
+    site: string,
+  ): void {
     const heldSite = this.held.site[at];
     const heldShared = this.held.shared[at] === 1 && heldLock.flavour === 'rwlock';
     // Readers of a rwlock never wait for readers; those of a fair rw semaphore do, behind a writer.
     if (recursive && heldShared) return;
     if (heldLock.id === lock.id) this.recursion(engine.current, heldSite, lock, site);
     else if (nestedClasses.has(lock.name)) {
-      this.enter(this.lockOrder, heldLock.id, lock.id, heldShared, recursive, at, site, engine.current);
+      this.enter(
+        this.lockOrder,
+        heldLock.id,
+        lock.id,
+        heldShared,
+        recursive,
+        at,
+        site,
+        engine.current,
+      );
     } else {
       this.findings.add(
         'LOCKDEP',
@@ -173,10 +188,14 @@ export class Lockdep {
   private inversion(cycle: Cycle, single: boolean): void {
     const name = (node: number): string => (single ? engine.nameOf(node) : this.classNames[node]);
     const edges = rotated(cycle, name);
-    const links = edges.map((e) => `${name(e.from)} (${e.fromSite}) before ${name(e.to)} (${e.toSite}) in ${e.thread}`);
+    const links = edges.map(
+      (e) => `${name(e.from)} (${e.fromSite}) before ${name(e.to)} (${e.toSite}) in ${e.thread}`,
+    );
     const inThisRun = edges.every((e) => e.epoch === this.epoch);
     const detail: FindingDetail = inThisRun ? {} : { acrossRuns: true };
-    const steps = inThisRun ? edges.flatMap((e) => [e.fromPosition, e.toPosition]).sort((a, b) => a - b) : [];
+    const steps = inThisRun
+      ? edges.flatMap((e) => [e.fromPosition, e.toPosition]).sort((a, b) => a - b)
+      : [];
     this.findings.add(
       'LOCKDEP',
       edges.map((e) => name(e.from)).join(' / '),
@@ -196,8 +215,11 @@ export class Lockdep {
     const name = engine.nameOf(id);
     let why = 'nobody holds';
     if (mine >= 0) why = `it holds in the other mode (${this.held.site[mine]})`;
-    else if (owner >= 0) why = `${threadName(owner)} holds (${this.held.site[this.held.find(owner, id)]})`;
-    this.findings.add('LOCKDEP', site, `${who} unlocks ${name} at ${site}, which ${why}`, [engine.position()]);
+    else if (owner >= 0)
+      why = `${threadName(owner)} holds (${this.held.site[this.held.find(owner, id)]})`;
+    this.findings.add('LOCKDEP', site, `${who} unlocks ${name} at ${site}, which ${why}`, [
+      engine.position(),
+    ]);
   }
 
   mightSleep(site: string): void {
@@ -220,7 +242,8 @@ export class Lockdep {
     for (let t = 0; t < engine.width; t++) {
       if (this.held.depth[t] === 0) continue;
       if (engine.isDone(t)) this.heldForEver(t);
-      else if (engine.isLive(t) && isLockWait(engine.pKind[t]) && !engine.isEnabled(t)) this.wanted(t);
+      else if (engine.isLive(t) && isLockWait(engine.pKind[t]) && !engine.isEnabled(t))
+        this.wanted(t);
     }
   }
 
@@ -258,6 +281,7 @@ export class Lockdep {
 function rotated(cycle: Cycle, name: (node: number) => string): Cycle['edges'] {
   const edges = cycle.edges;
   let least = 0;
-  for (let i = 1; i < edges.length; i++) if (name(edges[i].from) < name(edges[least].from)) least = i;
+  for (let i = 1; i < edges.length; i++)
+    if (name(edges[i].from) < name(edges[least].from)) least = i;
   return [...edges.slice(least), ...edges.slice(0, least)];
 }

@@ -41,7 +41,8 @@ export class OrderGraph {
    * new one. Answers nothing for an edge that this execution has seen already.
    */
   enter(seen: OrderEdge): readonly Cycle[] {
-    const key = ((seen.from * 65536 + seen.to) * 2 + (seen.fromShared ? 1 : 0)) * 2 + (seen.toShared ? 1 : 0);
+    const key =
+      ((seen.from * 65536 + seen.to) * 2 + (seen.fromShared ? 1 : 0)) * 2 + (seen.toShared ? 1 : 0);
     let edge = this.byKey.get(key);
     let fresh: OrderEdge[] | null = null;
     if (edge === undefined) {

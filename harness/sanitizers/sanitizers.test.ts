@@ -133,7 +133,10 @@ t.test('KASAN predicts a use after free from a run in which the use came first',
 
   t.equal(finding.detector, 'KASAN-UAF');
   t.equal(finding.site, 'use / free');
-  t.match(finding.message, /^epitem#1 is used by T1 at use and freed by T2 at free, and nothing orders/);
+  t.match(
+    finding.message,
+    /^epitem#1 is used by T1 at use and freed by T2 at free, and nothing orders/,
+  );
   t.same(finding.predicted, { afterEvent: 1, mustPrecede: 3 });
   t.same(finding.steps, [1, 3]);
 });
@@ -160,28 +163,31 @@ t.test('KASAN sees a use after free directly', async (t) => {
   t.same(details(direct, [0, 1])[0].predicted, { afterEvent: 0, mustPrecede: 1 });
 });
 
-t.test('the run that a prediction promises exists and shows the same signature directly', async (t) => {
-  const tiny: Tiny = {
-    build: useAndFree(false).build ?? (() => {}),
-    threads: [
-      function* () {
-        yield* write(newWord('first', 0), 1, 'A');
-        yield* read(word, 'use');
-      },
-      function* () {
-        yield* write(newWord('second', 0), 1, 'B');
-        kfree(mem, 'free');
-      },
-    ],
-  };
+t.test(
+  'the run that a prediction promises exists and shows the same signature directly',
+  async (t) => {
+    const tiny: Tiny = {
+      build: useAndFree(false).build ?? (() => {}),
+      threads: [
+        function* () {
+          yield* write(newWord('first', 0), 1, 'A');
+          yield* read(word, 'use');
+        },
+        function* () {
+          yield* write(newWord('second', 0), 1, 'B');
+          kfree(mem, 'free');
+        },
+      ],
+    };
 
-  const [predicted] = details(tiny, [0, 0, 1]);
-  const [direct] = details(tiny, [0, 1, 0]);
+    const [predicted] = details(tiny, [0, 0, 1]);
+    const [direct] = details(tiny, [0, 1, 0]);
 
-  t.ok(predicted.predicted);
-  t.notOk(direct.predicted);
-  t.equal(predicted.site, direct.site);
-});
+    t.ok(predicted.predicted);
+    t.notOk(direct.predicted);
+    t.equal(predicted.site, direct.site);
+  },
+);
 
 t.test('KASAN is silent if a lock orders use and free, whichever came first', async (t) => {
   t.same(found(useAndFree(true), [0, 0, 0, 1]), []);
@@ -296,7 +302,10 @@ t.test('KASAN reports a double free with both places', async (t) => {
   });
 
   t.same(found(tiny(true)), ['DOUBLE-FREE RM6 / RM6b']);
-  t.match(details(tiny(true))[0].message, /epitem#1 is freed by T1 at RM6b, but T1 freed it at RM6/);
+  t.match(
+    details(tiny(true))[0].message,
+    /epitem#1 is freed by T1 at RM6b, but T1 freed it at RM6/,
+  );
   t.same(found(tiny(false)), []);
 });
 
@@ -336,7 +345,15 @@ t.test('a store through a kernel address is KASAN-WILD, one into user memory is 
 });
 
 t.test('what kernel code complains about comes through as it is, once per run', async (t) => {
-  for (const detector of ['KASAN-OOB', 'WARN', 'INFOLEAK', 'STALE', 'COUNT', 'SOFT-LOCKUP', 'LEAK']) {
+  for (const detector of [
+    'KASAN-OOB',
+    'WARN',
+    'INFOLEAK',
+    'STALE',
+    'COUNT',
+    'SOFT-LOCKUP',
+    'LEAK',
+  ]) {
     const tiny = (complain: boolean): Tiny => ({
       threads: [
         function* () {
@@ -376,19 +393,24 @@ function conflict(a: 'read' | 'write', b: 'read' | 'write', locked: boolean): Ti
   };
 }
 
-t.test('KCSAN reports unordered accesses of which one writes, under one name in both orders', async (t) => {
-  for (const order of [
-    [0, 0, 1],
-    [1, 0, 0],
-  ]) {
-    t.same(found(conflict('write', 'write', false), order), ['KCSAN S1 / S2']);
-    t.same(found(conflict('read', 'write', false), order), ['KCSAN S1 / S2']);
-    t.same(found(conflict('write', 'read', false), order), ['KCSAN S1 / S2']);
-    t.same(found(conflict('read', 'read', false), order), []);
-  }
-  t.match(details(conflict('read', 'write', false), [0, 0, 1])[0].message,
-    /^set.list is read by T1 at S1 and written by T2 at S2, and nothing orders the two$/);
-});
+t.test(
+  'KCSAN reports unordered accesses of which one writes, under one name in both orders',
+  async (t) => {
+    for (const order of [
+      [0, 0, 1],
+      [1, 0, 0],
+    ]) {
+      t.same(found(conflict('write', 'write', false), order), ['KCSAN S1 / S2']);
+      t.same(found(conflict('read', 'write', false), order), ['KCSAN S1 / S2']);
+      t.same(found(conflict('write', 'read', false), order), ['KCSAN S1 / S2']);
+      t.same(found(conflict('read', 'read', false), order), []);
+    }
+    t.match(
+      details(conflict('read', 'write', false), [0, 0, 1])[0].message,
+      /^set.list is read by T1 at S1 and written by T2 at S2, and nothing orders the two$/,
+    );
+  },
+);
 
 t.test('KCSAN is silent if both sides hold the lock', async (t) => {
   t.same(found(conflict('write', 'write', true), [0, 0, 1]), []);
@@ -472,7 +494,10 @@ t.test('KCSAN keeps apart hundreds of locations', async (t) => {
     ],
   };
 
-  t.match(details(tiny).map((f) => f.message), [/^field 399 is written by T1/]);
+  t.match(
+    details(tiny).map((f) => f.message),
+    [/^field 399 is written by T1/],
+  );
 });
 
 // ---- lockdep ----
@@ -514,9 +539,14 @@ t.test('lockdep reports an inversion in a run that does not deadlock', async (t)
 t.test('lockdep and the hung-task detector report the run that does deadlock', async (t) => {
   const findings = details(inversion(true), [0, 1]);
 
-  t.same(findings.map((f) => `${f.detector} ${f.site}`), ['LOCKDEP A / B', 'HUNG xb / yb']);
-  t.match(findings[1].message,
-    /^deadlock: T1 waits for B#1 at xb, held by T2 \(ya\); T2 waits for A#1 at yb, held by T1 \(xa\)$/);
+  t.same(
+    findings.map((f) => `${f.detector} ${f.site}`),
+    ['LOCKDEP A / B', 'HUNG xb / yb'],
+  );
+  t.match(
+    findings[1].message,
+    /^deadlock: T1 waits for B#1 at xb, held by T2 \(ya\); T2 waits for A#1 at yb, held by T1 \(xa\)$/,
+  );
 });
 
 t.test('lockdep finds a circle of three classes', async (t) => {
@@ -640,8 +670,15 @@ t.test('lockdep reports an unlock of what the thread does not hold', async (t) =
     ],
   });
 
-  t.match(details(tiny('nobody'))[0], { detector: 'LOCKDEP', site: 'U1', message: /ep.lock#1 at U1, which nobody holds/ });
-  t.match(details(tiny('other'), [0, 0, 0, 1]).find((f) => f.site === 'U2'), { message: /^T2 unlocks ep.lock#1 at U2, which T1 holds \(L1\)/ });
+  t.match(details(tiny('nobody'))[0], {
+    detector: 'LOCKDEP',
+    site: 'U1',
+    message: /ep.lock#1 at U1, which nobody holds/,
+  });
+  t.match(
+    details(tiny('other'), [0, 0, 0, 1]).find((f) => f.site === 'U2'),
+    { message: /^T2 unlocks ep.lock#1 at U2, which T1 holds \(L1\)/ },
+  );
   t.match(details(tiny('mode'))[0], { site: 'W1', message: /holds in the other mode \(R1\)/ });
   t.same(found(tiny('none')), []);
 });
@@ -674,7 +711,10 @@ t.test('lockdep reports a second acquisition by the holder', async (t) => {
   });
 
   const spin = details(tiny('spin'));
-  t.same(spin.map((f) => `${f.detector} ${f.site}`), ['LOCKDEP L1 / L2', 'HUNG L2']);
+  t.same(
+    spin.map((f) => `${f.detector} ${f.site}`),
+    ['LOCKDEP L1 / L2', 'HUNG L2'],
+  );
   t.match(spin[1].message, /^deadlock: T1 waits for A#1 at L2, which it holds itself \(L1\)$/);
   t.same(found(tiny('rwlock')), []);
   t.same(found(tiny('rwsem')), ['LOCKDEP L1 / L2']);
@@ -685,20 +725,29 @@ t.test('lockdep wants a word about two locks of one class', async (t) => {
     lock = newSpinLock('poll_wait.lock');
     other = newSpinLock('poll_wait.lock');
   };
-  const oneWay: Tiny = { build, threads: [() => nest(lock, other, 'x'), () => nest(lock, other, 'y')] };
-  const crossed: Tiny = { build, threads: [() => nest(lock, other, 'x'), () => nest(other, lock, 'y')] };
+  const oneWay: Tiny = {
+    build,
+    threads: [() => nest(lock, other, 'x'), () => nest(lock, other, 'y')],
+  };
+  const crossed: Tiny = {
+    build,
+    threads: [() => nest(lock, other, 'x'), () => nest(other, lock, 'y')],
+  };
 
   t.match(details(oneWay)[0], {
     detector: 'LOCKDEP',
     site: 'xa / xb',
-    message: /poll_wait.lock#2 at xb while it holds poll_wait.lock#1 \(xa\): two locks of one class/,
+    message:
+      /poll_wait.lock#2 at xb while it holds poll_wait.lock#1 \(xa\): two locks of one class/,
   });
 
   allowNesting('poll_wait.lock', 'wake-ups run from the inner set to the outer');
   t.same(found(oneWay), []);
   t.same(found(crossed), ['LOCKDEP poll_wait.lock#1 / poll_wait.lock#2']);
-  t.match(details(crossed, [0, 1])[0].message,
-    /poll_wait.lock#1 \(xa\) before poll_wait.lock#2 \(xb\) in T1; poll_wait.lock#2 \(ya\) before poll_wait.lock#1/);
+  t.match(
+    details(crossed, [0, 1])[0].message,
+    /poll_wait.lock#1 \(xa\) before poll_wait.lock#2 \(xb\) in T1; poll_wait.lock#2 \(ya\) before poll_wait.lock#1/,
+  );
   nestedClasses.delete('poll_wait.lock');
 });
 
@@ -728,7 +777,11 @@ t.test('lockdep reports what may sleep while it spins on a lock, and in a softir
       ],
     });
 
-    t.match(details(tiny(true))[0], { site: 'S', message: /^T1 may sleep at S while it holds ep.lock#1 \(L\)/ }, name);
+    t.match(
+      details(tiny(true))[0],
+      { site: 'S', message: /^T1 may sleep at S while it holds ep.lock#1 \(L\)/ },
+      name,
+    );
     t.same(found(tiny(false)), [], name);
   }
 
@@ -746,7 +799,10 @@ t.test('lockdep reports what may sleep while it spins on a lock, and in a softir
       },
     ],
   });
-  t.match(details(handler(true))[0], { detector: 'LOCKDEP', message: /^timer:late may sleep at S in softirq context/ });
+  t.match(details(handler(true))[0], {
+    detector: 'LOCKDEP',
+    message: /^timer:late may sleep at S in softirq context/,
+  });
   t.same(found(handler(false)), []);
 });
 
@@ -775,7 +831,8 @@ t.test('lockdep wants interrupts off where an interrupt takes the lock too', asy
   t.match(details(tiny(false))[0], {
     detector: 'LOCKDEP',
     site: 'ep.lock',
-    message: /^ep.lock is taken in softirq context by timer:late at softirq and with interrupts on in task context by T1/,
+    message:
+      /^ep.lock is taken in softirq context by timer:late at softirq and with interrupts on in task context by T1/,
   });
   t.same(found(tiny(true)), []);
   t.same(found(tiny(false, true)), []);
@@ -795,7 +852,9 @@ t.test('lockdep reports a lock that is held on return to user space', async (t) 
     ],
   });
 
-  t.match(details(tiny(false)), [{ detector: 'LOCKDEP', site: 'L', message: /T1 returns to user space with PIPE_SEM#1/ }]);
+  t.match(details(tiny(false)), [
+    { detector: 'LOCKDEP', site: 'L', message: /T1 returns to user space with PIPE_SEM#1/ },
+  ]);
   t.same(found(tiny(true)), []);
 });
 
@@ -832,10 +891,15 @@ t.test('a task that sleeps although its condition holds is HUNG', async (t) => {
   const order = [0, 1, 1, 1];
 
   const [late] = details(sleeper('look first'), order);
-  t.match(late, { detector: 'HUNG', site: 'SW5', message: /^T1 sleeps at SW5 for ever although the flag is set; nobody woke it$/ });
+  t.match(late, {
+    detector: 'HUNG',
+    site: 'SW5',
+    message: /^T1 sleeps at SW5 for ever although the flag is set; nobody woke it$/,
+  });
   const [never] = details(sleeper('no wake'), [0, 0, 0, 0, 1]);
   t.match(never, { detector: 'HUNG', message: /although the flag is set; nobody woke it$/ });
-  for (const o of [order, [0, 0, 0, 0, 1], [1, 1, 1], [0, 0, 1, 1, 1]]) t.same(found(sleeper('none'), o), []);
+  for (const o of [order, [0, 0, 0, 0, 1], [1, 1, 1], [0, 0, 1, 1, 1]])
+    t.same(found(sleeper('none'), o), []);
 });
 
 t.test('the report of a lost wake-up names the wake-up that came too early', async (t) => {
@@ -846,7 +910,10 @@ t.test('the report of a lost wake-up names the wake-up that came too early', asy
     threads: [
       function* () {
         yield* setCurrentState(TaskState.INTERRUPTIBLE, 'S');
-        yield* schedule('SW5', { holds: () => peek(word) === 1, describe: () => 'the flag is set' });
+        yield* schedule('SW5', {
+          holds: () => peek(word) === 1,
+          describe: () => 'the flag is set',
+        });
       },
       function* () {
         yield* write(word, 1, 'set');
@@ -894,33 +961,46 @@ t.test('whoever waits for a lock that is never let go is HUNG, with the owner na
 
   t.match(details(tiny(true)), [
     { detector: 'OOPS', site: 'PO2', message: /^T1 dies at PO2: NULL dereference$/ },
-    { detector: 'HUNG', site: 'L2', message: /^T2 waits for mtx#1 at L2, which T1 took at L1 before it died$/ },
+    {
+      detector: 'HUNG',
+      site: 'L2',
+      message: /^T2 waits for mtx#1 at L2, which T1 took at L1 before it died$/,
+    },
   ]);
-  t.match(details(tiny(false)).find((f) => f.detector === 'HUNG')?.message, /which T1 took at L1 and never let go/);
+  t.match(
+    details(tiny(false)).find((f) => f.detector === 'HUNG')?.message,
+    /which T1 took at L1 and never let go/,
+  );
   t.same(found(tiny(false, true)), []);
 });
 
-t.test('a deadlock over a fair rw semaphore is HUNG: a reader behind a writer behind the reader', async (t) => {
-  const tiny: Tiny = {
-    build() {
-      sem = new RwSem('epsem');
-    },
-    threads: [
-      function* () {
-        yield* downRead(sem, 'R1');
-        yield* downRead(sem, 'R2');
+t.test(
+  'a deadlock over a fair rw semaphore is HUNG: a reader behind a writer behind the reader',
+  async (t) => {
+    const tiny: Tiny = {
+      build() {
+        sem = new RwSem('epsem');
       },
-      function* () {
-        yield* downWrite(sem, 'W');
-        yield* upWrite(sem, 'X');
-      },
-    ],
-  };
+      threads: [
+        function* () {
+          yield* downRead(sem, 'R1');
+          yield* downRead(sem, 'R2');
+        },
+        function* () {
+          yield* downWrite(sem, 'W');
+          yield* upWrite(sem, 'X');
+        },
+      ],
+    };
 
-  const findings = details(tiny, [0, 1, 0]);
-  t.same(findings.map((f) => `${f.detector} ${f.site}`), ['LOCKDEP R1 / R2', 'HUNG R2', 'HUNG W']);
-  t.match(findings[2].message, /^T2 waits for epsem#1 at W, held by T1 \(R1\)$/);
-});
+    const findings = details(tiny, [0, 1, 0]);
+    t.same(
+      findings.map((f) => `${f.detector} ${f.site}`),
+      ['LOCKDEP R1 / R2', 'HUNG R2', 'HUNG W'],
+    );
+    t.match(findings[2].message, /^T2 waits for epsem#1 at W, held by T1 \(R1\)$/);
+  },
+);
 
 t.test('del_timer_sync from under a lock that the handler wants is HUNG', async (t) => {
   const tiny = (under: boolean): Tiny => ({
@@ -962,7 +1042,13 @@ t.test('a loop that nothing will ever end is a soft lockup', async (t) => {
     ],
   });
 
-  t.match(details(tiny(false)), [{ detector: 'SOFT-LOCKUP', site: 'spin', message: /^T1 spins at spin for ever: nothing will change version#1$/ }]);
+  t.match(details(tiny(false)), [
+    {
+      detector: 'SOFT-LOCKUP',
+      site: 'spin',
+      message: /^T1 spins at spin for ever: nothing will change version#1$/,
+    },
+  ]);
   t.same(found(tiny(true)), []);
 });
 
@@ -1003,38 +1089,50 @@ t.test('kmemleak reports what is left after exit by its place of birth', async (
     },
   });
 
-  t.match(details(tiny(true)), [{ detector: 'LEAK', site: 'IN2', message: /^epitem#1, allocated at IN2, and 1 more from there is never freed/ }]);
+  t.match(details(tiny(true)), [
+    {
+      detector: 'LEAK',
+      site: 'IN2',
+      message: /^epitem#1, allocated at IN2, and 1 more from there is never freed/,
+    },
+  ]);
   t.same(found(tiny(false)), []);
 });
 
-t.test('kmemleak does not speak after an oops or a hang: nobody could have cleaned up', async (t) => {
-  const tiny: Tiny = {
-    build() {
-      kmalloc('dentry', 'EC7');
-    },
-    threads: [
-      function* () {
-        yield* write(newWord('private', 0), 1, 'W');
-        oops('PO2', 'NULL dereference');
+t.test(
+  'kmemleak does not speak after an oops or a hang: nobody could have cleaned up',
+  async (t) => {
+    const tiny: Tiny = {
+      build() {
+        kmalloc('dentry', 'EC7');
       },
-    ],
-  };
+      threads: [
+        function* () {
+          yield* write(newWord('private', 0), 1, 'W');
+          oops('PO2', 'NULL dereference');
+        },
+      ],
+    };
 
-  t.same(found(tiny), ['OOPS PO2']);
-});
+    t.same(found(tiny), ['OOPS PO2']);
+  },
+);
 
 // ---- together ----
 
-t.test('findings of one execution do not show up in the next, and a list handed out stays', async (t) => {
-  const sanitizers = new Sanitizers();
+t.test(
+  'findings of one execution do not show up in the next, and a list handed out stays',
+  async (t) => {
+    const sanitizers = new Sanitizers();
 
-  runTiny(useAndFree(false), [0, 0, 0, 1], sanitizers);
-  const first = sanitizers.findings();
-  runTiny(useAndFree(true), [0, 0, 0, 1], sanitizers);
+    runTiny(useAndFree(false), [0, 0, 0, 1], sanitizers);
+    const first = sanitizers.findings();
+    runTiny(useAndFree(true), [0, 0, 0, 1], sanitizers);
 
-  t.equal(first.length, 1);
-  t.same(sanitizers.findings(), []);
-});
+    t.equal(first.length, 1);
+    t.same(sanitizers.findings(), []);
+  },
+);
 
 t.test('a replayed prefix gives the same findings as the first run', async (t) => {
   const sanitizers = new Sanitizers();
@@ -1048,49 +1146,52 @@ t.test('a replayed prefix gives the same findings as the first run', async (t) =
   }
 });
 
-t.test('a clean program with locks, sleep, timers and memory is silent in every order tried', async (t) => {
-  const condition = { holds: () => false, describe: () => '' };
-  const tiny: Tiny = {
-    build() {
-      queue = newWaitQueue('q');
-      mutex = newMutex('mtx');
-      word = newWord('flag', 0);
-    },
-    threads: [
-      function* () {
-        const own = kmalloc('buffer', 'alloc');
-        const entry = currentEntry();
-        yield* mutexLock(mutex, 'M1');
-        yield* addWaitQueue(queue, entry, 'add');
-        yield* setCurrentState(TaskState.INTERRUPTIBLE, 'S');
-        yield* mutexUnlock(mutex, 'M2');
-        if ((yield* read(word, 'look')) === 0) yield* scheduleTimeout(10, 'sleep', condition);
-        yield* setCurrentState(TaskState.RUNNING, 'R');
-        yield* removeWaitQueue(queue, entry, 'remove');
-        kfree(own, 'free');
+t.test(
+  'a clean program with locks, sleep, timers and memory is silent in every order tried',
+  async (t) => {
+    const condition = { holds: () => false, describe: () => '' };
+    const tiny: Tiny = {
+      build() {
+        queue = newWaitQueue('q');
+        mutex = newMutex('mtx');
+        word = newWord('flag', 0);
       },
-      function* () {
-        yield* mutexLock(mutex, 'M3');
-        yield* mutexUnlock(mutex, 'M4');
-        yield* write(word, 1, 'set');
-        yield* wakeUp(queue, 1, 0, 'wake');
-      },
-    ],
-  };
-  faults.perThread = 0;
+      threads: [
+        function* () {
+          const own = kmalloc('buffer', 'alloc');
+          const entry = currentEntry();
+          yield* mutexLock(mutex, 'M1');
+          yield* addWaitQueue(queue, entry, 'add');
+          yield* setCurrentState(TaskState.INTERRUPTIBLE, 'S');
+          yield* mutexUnlock(mutex, 'M2');
+          if ((yield* read(word, 'look')) === 0) yield* scheduleTimeout(10, 'sleep', condition);
+          yield* setCurrentState(TaskState.RUNNING, 'R');
+          yield* removeWaitQueue(queue, entry, 'remove');
+          kfree(own, 'free');
+        },
+        function* () {
+          yield* mutexLock(mutex, 'M3');
+          yield* mutexUnlock(mutex, 'M4');
+          yield* write(word, 1, 'set');
+          yield* wakeUp(queue, 1, 0, 'wake');
+        },
+      ],
+    };
+    faults.perThread = 0;
 
-  const sanitizers = new Sanitizers();
-  let seed = 12345;
-  for (let run = 0; run < 200; run++) {
-    const order: number[] = [];
-    for (let i = 0; i < 30; i++) {
-      seed = (seed * 1103515245 + 12345) % 2147483648;
-      order.push((seed >> 16) % 3);
+    const sanitizers = new Sanitizers();
+    let seed = 12345;
+    for (let run = 0; run < 200; run++) {
+      const order: number[] = [];
+      for (let i = 0; i < 30; i++) {
+        seed = (seed * 1103515245 + 12345) % 2147483648;
+        order.push((seed >> 16) % 3);
+      }
+      runTiny(tiny, order, sanitizers);
+      if (sanitizers.findings().length > 0) break;
     }
-    runTiny(tiny, order, sanitizers);
-    if (sanitizers.findings().length > 0) break;
-  }
 
-  t.same(sanitizers.findings(), []);
-  t.ok(MAX_THREADS >= 16);
-});
+    t.same(sanitizers.findings(), []);
+    t.ok(MAX_THREADS >= 16);
+  },
+);
