@@ -12,7 +12,7 @@ import { buildKernel, listKernels as listSeries, parseKernelSpec } from '../kern
 import { engine, type EndReason } from '../machine/index.ts';
 import type { Program } from '../program/program.ts';
 import { programHash } from '../program/print.ts';
-import { outcomeText } from '../program/values.ts';
+import { formatResult, outcomeText } from '../program/values.ts';
 import { Sanitizers, type SanitizerFinding } from '../sanitizers/index.ts';
 import { explainRun, type ToExplain } from './counterexample.ts';
 import { confirm } from './confirm.ts';
@@ -205,17 +205,17 @@ class Exploration {
     else if (reason !== 'steps')
       this.outcomes.set(text, { first: { text, records, history, times: 1, schedule: this.token() }, times: 1 });
     for (const finding of this.sanitizers.findings()) this.note(finding, history);
-    if (reason !== 'steps') for (const finding of this.check(text, history)) this.note(finding, history);
+    if (reason !== 'steps') for (const finding of this.check(history)) this.note(finding, history);
   }
 
   private token(): string {
     return formatSchedule(scheduleOf(engine.log, this.hash));
   }
 
-  private check(text: string, history: History): readonly Finding[] {
+  private check(history: History): readonly Finding[] {
     const { checks } = this.options;
     if (checks === undefined) return [];
-    const key = `${text}|${orderKey(history)}`;
+    const key = historyKey(history);
     let verdict = this.judged.get(key);
     if (verdict === undefined) {
       verdict = checks(history, this.program);
@@ -253,14 +253,17 @@ class Exploration {
   }
 }
 
-/** Everything of the order of calls that a check can ask for: ranks of starts and ends. */
-function orderKey(history: History): string {
+/** Everything that a check can ask of a history: results, ranks of starts and ends, virtual times. */
+function historyKey(history: History): string {
   const points: { readonly at: number; readonly id: string }[] = [];
   for (const [i, record] of history.calls.entries()) {
     if (record.thread < 0) continue;
     points.push({ at: record.start, id: `${i}(` }, { at: record.end, id: `${i})` });
   }
   points.sort((a, b) => a.at - b.at);
-  const times = history.calls.map((record) => record.elapsed?.ms ?? 0);
-  return `${points.map((p) => p.id).join('')}${times.some((ms) => ms > 0) ? times.join(',') : ''}`;
+  const results = history.calls.map((r) => {
+    const data = r.result.kind === 'bytes' ? r.result.data : '';
+    return `${formatResult(r.result)}${data}@${r.elapsed?.ms ?? 0}`;
+  });
+  return `${points.map((p) => p.id).join('')};${results.join(';')}`;
 }

@@ -211,7 +211,7 @@ function* pipeWrite(notify: SendNotify, file: File, address: number, count: numb
     if (wake) yield* wakeSleepers(pipe, 'pipe_write-PW10');
     wake = false;
     pipe.waitingWriters++;
-    yield* pipeWait(inode, pipe, 'pipe_write-PW10', hasRoom(pipe));
+    yield* pipeWait(inode, pipe, 'pipe_write-PW10', hasRoom(pipe, min));
     pipe.waitingWriters--;
   }
   yield* notifyReader(notify, pipe, pempty);
@@ -225,10 +225,11 @@ function* notifyReader(notify: SendNotify, pipe: PipeInfo, pempty: boolean): Ker
   if (pempty && pipe.data !== '' && pipe.rdfile !== null) yield* notify(pipe.rdfile, READABLE);
 }
 
-function hasRoom(pipe: PipeInfo): Condition {
+/** What a writer sleeps for: room for all of a write that must not be split, else for a byte. */
+function hasRoom(pipe: PipeInfo, min: number): Condition {
   return {
-    holds: () => pipe.data.length < PIPE_SIZE || peek(pipe.readers) === 0,
-    describe: () => 'write: room in the pipe, or no reader left',
+    holds: () => freeSpace(pipe) >= min || peek(pipe.readers) === 0,
+    describe: () => `write: room for ${min} bytes in the pipe, or no reader left`,
   };
 }
 
