@@ -1,12 +1,13 @@
+import { readFileSync, readdirSync } from 'node:fs';
 import * as fc from 'fast-check';
 import t from 'tap';
-import { formatMask, parseMask } from '../abi/index.ts';
+import { DETECTORS, MASK_BITS, formatMask, parseMask } from '../abi/index.ts';
 import {
   arbitraryCall, arbitraryKernelSpec, arbitraryProgram, arbitrarySchedule, drawFromSeed,
   generateProgram, profileOf, type Descriptor,
 } from './arbitrary/index.ts';
 import {
-  ProgramSyntaxError, compareSizes, formatResult, isSmaller, matches, metaOf, missingOn,
+  META, ProgramSyntaxError, compareSizes, formatResult, isSmaller, matches, metaOf, missingOn,
   outcomeText, parseProgram, parseSyntax, printCall, printProgram, problemOf, programHash,
   resultNames, resultOf, satisfies, shrinkProgram, sizeOf, type CallResult, type Conjunction,
   type Program, type Result, type ValuePattern,
@@ -530,4 +531,24 @@ t.test('the size order is by threads, calls, concurrent calls, conditions, argum
   t.ok(compareSizes(size('init:\n sleep(9)\nT1:\n sleep(9)'), size('T1:\n sleep(1)\n sleep(1)')) < 0);
   t.ok(compareSizes(size('T1:\n sleep(1)'), size('T1:\n sleep(2)')) < 0);
   t.equal(compareSizes(size('T1:\n x = sleep(1)'), size('T1:\n y = sleep(1)')), 0);
+});
+
+t.test('the sample programs and the grammar page are in step with the parser', async (t) => {
+  const folder = new URL('../../../fixtures/programs/', import.meta.url);
+  const files = readdirSync(folder).filter((file) => file.endsWith('.prog'));
+  const page = readFileSync(new URL('README.md', folder), 'utf8');
+
+  t.ok(files.length >= 5);
+  for (const file of files) {
+    const program = parseProgram(readFileSync(new URL(file, folder), 'utf8'), file);
+    t.same(parseProgram(printProgram(program), file), program, file);
+    for (const selector of (metaOf(program, 'on') ?? '').split(' ')) {
+      t.equal(missingOn(program, selector), null, `${file} on ${selector}`);
+    }
+  }
+  for (const { key } of META) t.match(page, `| \`${key}\` |`);
+  for (const detector of DETECTORS) t.match(page, detector);
+  t.match(page, MASK_BITS.map(([name]) => name).join(' '));
+  const example = /```\n(# a comment[^]*?)```/.exec(page)?.[1] ?? '';
+  t.equal(parseProgram(example, 'readme.prog').threads.length, 2);
 });

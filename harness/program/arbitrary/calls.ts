@@ -18,7 +18,8 @@ function readSize(world: World): Arg {
   return chance(world.draw, 40) ? int(4096) : sizeOf(world);
 }
 
-function pickSet(actor: Actor): Descriptor | null {
+/** Mostly the first set. */
+export function pickSet(actor: Actor): Descriptor | null {
   const sets = ofKind(actor, 'set', 'device');
   if (sets.length === 0) return null;
   return chance(actor.world.draw, 75) ? sets[0] : pick(actor.world.draw, sets);
@@ -68,7 +69,7 @@ function asPoll(events: Arg): Arg {
 }
 
 /** What can be registered; sets too, but seldom. */
-function pickTarget(actor: Actor): Descriptor | null {
+export function pickTarget(actor: Actor): Descriptor | null {
   const { draw } = actor.world;
   if (chance(draw, 4)) return pickHot(actor.world, ofKind(actor, 'set', 'other'));
   return pickHot(
@@ -272,64 +273,3 @@ export const createSet: Step = (actor) => {
 export const sleep: Step = (actor) => [
   call([], 'sleep', [int(pick(actor.world.draw, [1, 10, 100]))]),
 ];
-
-/** The device's own calls: mappings and page management. */
-export const device: Step = (actor) => {
-  const { world } = actor;
-  const { draw } = world;
-  const set = pickSet(actor);
-  if (set === null || !world.profile.device) return [];
-  const fd = name(set.name);
-  switch (draw.int(0, 5)) {
-    case 0:
-      return [call([freshName(world, 'u')], 'munmap', [flags('ALL'), fd])];
-    case 1: {
-      const [map] = actor.mappings;
-      return map === undefined ? [] : [call([freshName(world, 'u')], 'munmap', [name(map)])];
-    }
-    case 2: {
-      const map = freshName(world, 'm');
-      actor.mappings.push(map);
-      return [call([map], 'mmap', [fd, int(2)])];
-    }
-    case 3:
-      return [call([freshName(world, 'i')], 'ioctl', [fd, flags('EP_FREE')])];
-    case 4:
-      return [call([freshName(world, 'i')], 'ioctl', [fd, flags('EP_ALLOC'), int(pick(draw, [1, 100, 513]))])];
-    default: {
-      const target = pickTarget(actor);
-      return target === null
-        ? []
-        : [call([freshName(world, 'i')], 'ioctl', [fd, flags('EP_ISPOLLED'), name(target.name)])];
-    }
-  }
-};
-
-/** Odd arguments: bad descriptors, guessed numbers, unknown operations, bad buffers. */
-export const odd: Step = (actor) => {
-  const { world } = actor;
-  const { draw } = world;
-  const set = pickSet(actor);
-  const target = pickTarget(actor);
-  if (set === null || target === null) return [];
-  const [epfd, fd] = [name(set.name), name(target.name)];
-  const events = eventsFor(world, target);
-  const op = pick(draw, ['EPOLL_CTL_ADD', 'EPOLL_CTL_MOD', 'EPOLL_CTL_DEL']);
-  const guess = int(draw.int(-1, 9));
-  switch (draw.int(0, 5)) {
-    case 0:
-      return [call([freshName(world, 'k')], 'epoll_ctl', [guess, flags(op), fd, events])];
-    case 1:
-      return [call([freshName(world, 'k')], 'epoll_ctl', [epfd, flags(op), guess, events])];
-    case 2:
-      return [call([freshName(world, 'k')], 'epoll_ctl', [epfd, int(pick(draw, [0, 5, 99])), fd, events])];
-    case 3:
-      return [call([freshName(world, 'k')], 'epoll_ctl', [epfd, flags(op), fd, { kind: 'pointer', where: 'BAD' }])];
-    case 4: {
-      const buf: Arg = { kind: 'labelled', label: 'buf', value: { kind: 'pointer', where: 'BAD' } };
-      return [call([freshName(world, 'x')], 'epoll_wait', [epfd, int(8), int(0), buf])];
-    }
-    default:
-      return [call([freshName(world, 'x')], 'epoll_wait', [epfd, int(pick(draw, [0, -1])), int(0)])];
-  }
-};

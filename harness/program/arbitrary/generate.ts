@@ -2,11 +2,12 @@
 
 import type { Call, Program } from '../program.ts';
 import {
-  accept, add, close, connect, createSet, device, duplicate, kill, modify, odd, poll,
-  probeThenWait, read, remove, reopen, setFlags, shutdown, sleep, waitStep, waitThenRead, write, type Step,
+  accept, add, close, connect, createSet, duplicate, kill, modify, poll, probeThenWait, read,
+  remove, reopen, setFlags, shutdown, sleep, waitStep, waitThenRead, write, type Step,
 } from './calls.ts';
 import { chance, pick, pickWeighted, type Draw, type Weighted } from './draw.ts';
 import { generateInit } from './init.ts';
+import { device, odd } from './odd-calls.ts';
 import type { KernelProfile } from './profile.ts';
 import type { Actor, World } from './world.ts';
 
