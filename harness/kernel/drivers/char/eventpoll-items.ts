@@ -155,6 +155,7 @@ function* fillHole(ep: EventPoll, dpi: EpItem): Kernel<void> {
   const lastPage = slotPageOf(ep, last, site);
   touch(lastPage.mem, site);
   const moved = slotAt(lastPage, last);
+  plainWrite(page.guard, site);
   yield* write(page.content, 0, site);
   page.slots[dpi.index % POLLFD_X_PAGE] = moved;
   const owner = epFindNl(ep, moved.fd, site);

@@ -11,6 +11,7 @@ import {
   engine,
   kfree,
   oops,
+  plainRead,
   read,
   touch,
   write,
@@ -96,6 +97,7 @@ export function* loadSlots(address: number, count: number): Kernel<readonly Poll
   while (slots.length < count) {
     const page = mapping.pages[Math.floor(at / PAGE_SIZE)];
     if (page === undefined) break;
+    plainRead(page.guard, site);
     yield* engine.submit(Kind.READ, page.userView, 0, site);
     if (page.mem.freed) engine.observer.report('INFOLEAK', site, 'the user reads a page the kernel has freed');
     const first = (at % PAGE_SIZE) / POLLFD_SIZE;

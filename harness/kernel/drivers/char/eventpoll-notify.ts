@@ -75,6 +75,7 @@ function* store(ep: EventPoll, dpi: EpItem, mask: number, isNew: boolean, site: 
   const page = slotPageOf(ep, dpi.index, site);
   // The item's mask is read a second time: MOD may have changed it since NP2.
   const events = isNew ? yield* read(dpi.events, site) : 0;
+  plainWrite(page.guard, isNew ? site : 'v11-NP6');
   yield* write(page.content, 0, isNew ? site : 'v11-NP6');
   const slot = isNew ? { fd: dpi.fd, events, revents: 0 } : slotAt(page, dpi.index);
   page.slots[dpi.index % POLLFD_X_PAGE] = { ...slot, revents: slot.revents | (slot.events & mask) };

@@ -63,6 +63,8 @@ export interface SlotPage {
   readonly content: Word;
   /** The content as the user's loads name it: they go on when the kernel has freed the page. */
   readonly userView: OpObject;
+  /** Announces stores and loads for KCSAN: only the order of waits keeps the two apart (E-R24). */
+  readonly guard: Guarded;
   readonly slots: Pollfd[];
 }
 
@@ -70,7 +72,13 @@ export interface SlotPage {
 export function newSlotPage(site: string): SlotPage {
   const mem = kmalloc('eventpoll page', site);
   const content = newWord('slot page', 0, mem);
-  return { mem, content, userView: { id: content.id, mem: null }, slots: [] };
+  return {
+    mem,
+    content,
+    userView: { id: content.id, mem: null },
+    guard: new Guarded('slot page'),
+    slots: [],
+  };
 }
 
 /** What a page holds where the kernel has stored nothing. */
