@@ -123,14 +123,30 @@ function step(
   }
 }
 
-function siteOf(ops: readonly Op[]): string {
-  const count = (op: Op['op'], answer: string): number =>
-    ops.filter((one) => one.op === op && one.answer === answer).length;
-  const closes = count('CLOSE', '');
-  if (count('ADD', 'EEXIST') > 0 && closes > 0) return 'number-poisoned';
-  if (count('ADD', '0') > count('DEL', '0') + closes + 1) return 'two-adds';
-  if (count('DEL', '0') > count('ADD', '0')) return 'two-dels';
+function siteOf(facts: Facts, ops: readonly Op[]): string {
+  const all = (op: Op['op'], answer: string): Op[] =>
+    ops.filter((one) => one.op === op && one.answer === answer);
+  const removals = [...all('DEL', '0'), ...all('CLOSE', '')];
+  if (all('ADD', 'EEXIST').length > 0 && all('CLOSE', '').length > 0) return 'number-poisoned';
+  if (areTogether(facts, all('ADD', '0'), removals)) return 'two-adds';
+  if (areTogether(facts, all('DEL', '0'), all('ADD', '0'))) return 'two-dels';
   return 'no-order';
+}
+
+/** Two of the calls have none of the others between them in any order. */
+function areTogether(facts: Facts, calls: readonly Op[], others: readonly Op[]): boolean {
+  const { before } = facts.world.history;
+  return calls.some((one, at) =>
+    calls
+      .slice(at + 1)
+      .some((two) =>
+        others.every(
+          ({ record }) =>
+            (before(record, one.record) && before(record, two.record)) ||
+            (before(one.record, record) && before(two.record, record)),
+        ),
+      ),
+  );
 }
 
 /** EBADF for two open descriptors, or (from 2.6 on) success for a closed one. */

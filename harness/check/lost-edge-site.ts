@@ -6,7 +6,7 @@ import type { Direction, Since } from './owed.ts';
 import { PAGE_PIPE } from './owed.ts';
 import { ERR, HUP, OUT, pipeFill, readinessOf } from './readiness.ts';
 import { isWait, setOf, type Registration } from './registrations.ts';
-import type { Descriptor, OpenFile } from './world.ts';
+import { isPerhapsReleased, type Descriptor, type OpenFile } from './world.ts';
 
 export interface Loss {
   readonly registration: Registration;
@@ -37,7 +37,8 @@ function causeOutside(facts: Facts, loss: Loss): string | null {
   if (hasLostSlots(registration.set)) return 'no-slot';
   if (!facts.world.isV11) return null;
   const others = facts.registrations.filter(
-    (other) => other !== registration && isOfFile(other, descriptor.file),
+    (other) =>
+      other !== registration && isOfFile(other, descriptor.file) && wasUndone(facts, other),
   );
   if (others.some((other) => other.set === registration.set)) return 'dup-registered';
   return others.length > 0 ? 'two-sets' : null;
@@ -50,6 +51,12 @@ function isMute(facts: Facts, file: OpenFile): boolean {
 
 function isOfFile(registration: Registration, file: OpenFile): boolean {
   return registration.ctls.some((ctl) => ctl.descriptor.file === file && ctl.op !== 'DEL');
+}
+
+/** Removed from its set again, or the set was closed: where v11 takes the first callback it meets. */
+function wasUndone(facts: Facts, registration: Registration): boolean {
+  const hasDel = registration.ctls.some((ctl) => ctl.op === 'DEL' && (ctl.isDone || ctl.isUnknown));
+  return hasDel || isPerhapsReleased(facts.world, registration.set, null);
 }
 
 /** The number was registered for a file that was closed since. */
