@@ -43,7 +43,7 @@ function judgeKey(facts: Facts, registration: Registration): Finding[] {
   return [
     findingOf(
       'COUNT',
-      siteOf(ops),
+      siteOf(facts, ops),
       message,
       ops.map((one) => one.record),
     ),
