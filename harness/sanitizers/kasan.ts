@@ -16,6 +16,8 @@ interface Free {
   readonly mem: Lifetime;
   readonly position: number;
   readonly thread: string;
+  /** A use of it has been reported: what follows in this execution is the same fault. */
+  used: boolean;
 }
 
 export class Kasan {
@@ -72,7 +74,7 @@ export class Kasan {
       this.doubleFree(mem, site);
       return;
     }
-    this.frees.push({ mem, position: engine.position(), thread: currentName() });
+    this.frees.push({ mem, position: engine.position(), thread: currentName(), used: false });
     if (engine.inline) return;
     this.predictFromEvents(mem, site);
     this.predictFromTouches(mem, site);
@@ -153,6 +155,8 @@ export class Kasan {
 
   private useAfterFree(mem: Lifetime, site: string): void {
     const free = this.frees.find((f) => f.mem === mem);
+    if (free?.used === true) return;
+    if (free !== undefined) free.used = true;
     this.findings.add(
       'KASAN-UAF',
       `${site} / ${mem.freeSite}`,

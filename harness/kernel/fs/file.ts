@@ -151,7 +151,8 @@ export function* fput(file: File, site: string): Kernel<void> {
   } else if ((yield* add(file.count, -1, site)) > 1) return;
   yield* vfs.lastFput(file);
   if (file.ops.release !== undefined) yield* file.ops.release(file);
-  kfree(file.mem, site);
+  // Whoever comes last: the place is the same for all.
+  kfree(file.mem, '__fput');
 }
 
 /** get_file(): one more reference by somebody who holds one. Commutes with everything, so no operation. */
