@@ -29,7 +29,7 @@ export interface ProgramOptions {
 type Role = readonly Weighted<Step>[];
 
 const waiter: Role = [
-  [6, waitStep], [5, probeThenWait], [3, waitThenRead], [3, add], [1, poll], [1, modify],
+  [6, waitStep], [7, probeThenWait], [3, waitThenRead], [3, add], [1, poll], [1, modify],
 ];
 const controller: Role = [
   [4, add], [4, modify], [5, remove], [3, close], [1, duplicate], [1, createSet], [1, waitStep],

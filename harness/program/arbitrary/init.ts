@@ -40,7 +40,7 @@ function makePipe(actor: Actor): readonly Call[] {
     { name: w, kind: 'pipe-write', channel, blocking },
   );
   const made = blocking ? call([r, w], 'pipe', []) : call([r, w], 'pipe2', [flags('O_NONBLOCK')]);
-  return chance(world.draw, 45) ? [made, ...prefill(world, r, w, blocking)] : [made];
+  return chance(world.draw, 60) ? [made, ...prefill(world, r, w, blocking)] : [made];
 }
 
 /** Writes and reads before the threads start. A blocking pipe is never brought to block. */
@@ -119,8 +119,8 @@ function makeOther(actor: Actor): readonly Call[] {
 
 function makers(world: World): readonly Weighted<Maker>[] {
   return [
-    [50, makePipe],
-    [35, makePair],
+    [52, makePipe],
+    [33, makePair],
     [10, makeListener],
     [world.profile.calls.has('eventfd') ? 12 : 0, makeEventfd],
     [world.profile.calls.has('timerfd_create') ? 5 : 0, makeTimerfd],
@@ -140,10 +140,10 @@ export function generateInit(actor: Actor, bounds: { min: number; max: number })
   if (chance(draw, 30) && calls.length < bounds.max) {
     calls.push(...pickWeighted(draw, makerList)(actor));
   }
-  if (chance(draw, 22) && calls.length < bounds.max) calls.push(...duplicate(actor));
+  if (chance(draw, 28) && calls.length < bounds.max) calls.push(...duplicate(actor));
   for (const target of registerable(actor)) {
     if (calls.length >= bounds.max) break;
-    if (chance(draw, 65)) calls.push(...register(actor, target));
+    if (chance(draw, 75)) calls.push(...register(actor, target));
   }
   return calls;
 }
