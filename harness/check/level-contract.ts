@@ -4,9 +4,8 @@ import type { CallRecord, Finding, History } from '../history/history.ts';
 import { distinct, factsOf, findingOf, threadOf, type Check, type Facts } from './check.ts';
 import { ERR, HUP, readinessOf } from './readiness.ts';
 import {
-  EDGE,
-  ONE_SHOT,
   eventsOf,
+  isLevelMask,
   isPerhapsDeleted,
   isWait,
   lastArms,
@@ -65,7 +64,7 @@ function missing(facts: Facts, registration: Registration, wait: CallRecord): Fi
 function isSure(facts: Facts, registration: Registration, arm: Ctl, wait: CallRecord): boolean {
   return (
     arm.isDone &&
-    arm.mask < Math.min(EDGE, ONE_SHOT) &&
+    isLevelMask(arm.mask) &&
     isSurelyBefore(facts.world, arm.record, wait) &&
     !isPerhapsDeleted(facts.world, registration, arm, wait)
   );

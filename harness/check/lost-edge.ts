@@ -7,9 +7,9 @@ import { siteOfLoss } from './lost-edge-site.ts';
 import { directionOf, owedSince, isPromised, type Direction, type Owed } from './owed.ts';
 import { ERR, HUP, IN, OUT, readinessOf } from './readiness.ts';
 import {
-  EDGE,
-  ONE_SHOT,
+  EXCLUSIVE,
   eventsOf,
+  isLevelMask,
   isPerhapsDeleted,
   isWait,
   lastArms,
@@ -94,6 +94,7 @@ function lossesAt(
   const { world } = facts;
   const arms = lastArms(world, registration, moment).filter((arm) => arm.descriptor === descriptor);
   if (arms.length === 0 || !isSurelyOpen(world, descriptor, moment)) return [];
+  if (arms.some((arm) => (arm.mask & EXCLUSIVE) !== 0)) return [];
   const isSure = arms.some(
     (arm) =>
       arm.isDone &&
@@ -112,7 +113,7 @@ function lossesAt(
 }
 
 function isLevel(facts: Facts, arms: readonly Ctl[]): boolean {
-  return !facts.world.isV11 && arms.every((arm) => arm.mask < Math.min(EDGE, ONE_SHOT));
+  return !facts.world.isV11 && arms.every((arm) => isLevelMask(arm.mask));
 }
 
 /** A level that lasts keeps everybody awake; what a single wait owes is the level contract's. */

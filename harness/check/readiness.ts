@@ -5,7 +5,7 @@
 
 import type { CallRecord } from '../history/history.ts';
 import { isSuccess, numberOf } from './answers.ts';
-import { EDGE, lastArms, isPerhapsDeleted, type Registration } from './registrations.ts';
+import { isLevelMask, isPerhapsDeleted, lastArms, type Registration } from './registrations.ts';
 import {
   isPerhapsBefore,
   isPerhapsReleased,
@@ -59,7 +59,8 @@ export function readinessOf(
       return stream(world, file, moment);
     case 'listener': {
       const waiting = queueOf(world, file, moment, 'connect', 'accept');
-      return { must: waiting.min > 0 ? IN : 0, may: waiting.max > 0 ? IN : 0, isEndOnly: false };
+      const must = waiting.min > 0 && !isInFlight(world, moment) ? IN : 0;
+      return { must, may: waiting.max > 0 ? IN : 0, isEndOnly: false };
     }
     case 'always-ready':
       return plain(IN | OUT);
@@ -165,13 +166,20 @@ function stream(world: World, file: OpenFile, moment: Moment): Readiness {
     isShut(world, peer, moment, 1, false);
   const mayBeCut =
     mayEnd || isShut(world, file, moment, 1, false) || isShut(world, peer, moment, 0, false);
+  const isLate = !file.unix && isInFlight(world, moment);
   const hungUp = (gone && file.unix) || (cut.ownWrite && ended);
   const writable = outbound.max <= 0 && !mayBeCut;
+  const must = (inbound.min > 0 || ended ? IN : 0) | (hungUp ? HUP : 0) | (writable ? OUT : 0);
   return {
-    must: (inbound.min > 0 || ended ? IN : 0) | (hungUp ? HUP : 0) | (writable ? OUT : 0),
+    must: isLate ? 0 : must,
     may: (inbound.max > 0 ? IN : 0) | (mayBeCut ? IN | HUP | ERR : 0) | OUT,
     isEndOnly: inbound.min <= 0,
   };
+}
+
+/** On a real machine a segment may arrive a little after the call that sent it has returned. */
+function isInFlight(world: World, moment: Moment): boolean {
+  return world.kernel.host && moment !== null;
 }
 
 /** Whether direction `how` (0 read, 1 write) of a socket was surely (or perhaps) shut down by its owner. */
@@ -242,7 +250,7 @@ function setReadiness(
     const isSure = arms.every(
       (arm) =>
         arm.isDone &&
-        arm.mask < ONE_SHOT_OR_EDGE &&
+        isLevelMask(arm.mask) &&
         isSurelyBefore(world, arm.record, moment) &&
         !isPerhapsDeleted(world, registration, arm, moment) &&
         (inner.must & (arm.mask | ERR | HUP)) !== 0,
@@ -251,5 +259,3 @@ function setReadiness(
   }
   return { must, may, isEndOnly: false };
 }
-
-const ONE_SHOT_OR_EDGE = Math.min(0x40000000, EDGE);

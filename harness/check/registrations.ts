@@ -18,6 +18,13 @@ import {
 /** EPOLLONESHOT and EPOLLET, and the bits that are states. */
 export const ONE_SHOT = 0x40000000;
 export const EDGE = 0x80000000;
+/** EPOLLEXCLUSIVE: of several sets that watch a file perhaps only one is told (D36). */
+export const EXCLUSIVE = 0x10000000;
+
+/** Plainly level-triggered: neither edge, nor one-shot, nor exclusive. */
+export function isLevelMask(mask: number): boolean {
+  return (mask & (EDGE | ONE_SHOT | EXCLUSIVE)) === 0;
+}
 
 /** One epoll_ctl, or one element written to the device (`PUT`: adds or changes). */
 export interface Ctl {

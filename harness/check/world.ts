@@ -297,6 +297,8 @@ function pairStreams(world: World): void {
     const clients = madeFrom(world, listener, 'connect');
     const servers = madeFrom(world, listener, 'accept');
     if (!isChain(world, clients) || !isChain(world, servers)) continue;
+    if (listener.uses.some((one) => one.call.name === 'connect' && one.result.kind !== 'fds'))
+      continue;
     for (const [at, server] of servers.entries()) {
       const client = clients[at];
       if (client === undefined) continue;
