@@ -2,6 +2,19 @@
 
 /** Every detector a program may expect; sanitizers and checks report under these names only. */
 export const DETECTORS: readonly string[] = [
-  'KASAN-UAF', 'KASAN-OOB', 'KASAN-WILD', 'OOPS', 'DOUBLE-FREE', 'LOCKDEP', 'KCSAN', 'HUNG',
-  'LOST-EDGE', 'SOFT-LOCKUP', 'LEAK', 'COUNT', 'STALE', 'INFOLEAK', 'WARN',
+  'KASAN-UAF',
+  'KASAN-OOB',
+  'KASAN-WILD',
+  'OOPS',
+  'DOUBLE-FREE',
+  'LOCKDEP',
+  'KCSAN',
+  'HUNG',
+  'LOST-EDGE',
+  'SOFT-LOCKUP',
+  'LEAK',
+  'COUNT',
+  'STALE',
+  'INFOLEAK',
+  'WARN',
 ];

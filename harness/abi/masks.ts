@@ -4,8 +4,17 @@ import { flagOf } from './flags.ts';
 
 /** Bits a poll mask can report, in printing order. */
 export const MASK_BITS: readonly (readonly [name: string, bit: number])[] = [
-  ['IN', 0x1], ['PRI', 0x2], ['OUT', 0x4], ['ERR', 0x8], ['HUP', 0x10], ['NVAL', 0x20],
-  ['RDNORM', 0x40], ['RDBAND', 0x80], ['WRNORM', 0x100], ['WRBAND', 0x200], ['MSG', 0x400],
+  ['IN', 0x1],
+  ['PRI', 0x2],
+  ['OUT', 0x4],
+  ['ERR', 0x8],
+  ['HUP', 0x10],
+  ['NVAL', 0x20],
+  ['RDNORM', 0x40],
+  ['RDBAND', 0x80],
+  ['WRNORM', 0x100],
+  ['WRBAND', 0x200],
+  ['MSG', 0x400],
   ['RDHUP', 0x2000],
 ];
 

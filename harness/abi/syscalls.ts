@@ -44,7 +44,12 @@ export interface ArgSpec {
 
 /** What a call answers with when it succeeds, and so what it may bind. */
 export type ReturnKind =
-  | 'fd' | 'fds2' | 'int' | 'bytes' | 'events' | 'pollevents'
+  | 'fd'
+  | 'fds2'
+  | 'int'
+  | 'bytes'
+  | 'events'
+  | 'pollevents'
   /** A mapping: its value is never compared, printed as `ok`. */
   | 'address';
 
@@ -63,7 +68,11 @@ export interface SyscallSpec {
   readonly where: string;
 }
 
-type ArgText = readonly [name: string, type: ArgKind['kind'] | FlagSetName, how?: 'optional' | 'label'];
+type ArgText = readonly [
+  name: string,
+  type: ArgKind['kind'] | FlagSetName,
+  how?: 'optional' | 'label',
+];
 
 interface Row {
   readonly args: readonly ArgText[];
@@ -87,38 +96,67 @@ const hostOnly = { exists: (kernel: KernelId): boolean => kernel.host, where: 'h
 // pipe2, SOCK_NONBLOCK, listen() and connect() as written here are conveniences: a target that lacks
 // a call builds it from the calls it has, so that one program runs everywhere.
 const rows: Readonly<Record<string, Row>> = {
-  pipe: { args: [['pipefd', 'buffer', 'label']], returns: 'fds2', errnos: 'EFAULT EMFILE ENFILE ENOMEM' },
+  pipe: {
+    args: [['pipefd', 'buffer', 'label']],
+    returns: 'fds2',
+    errnos: 'EFAULT EMFILE ENFILE ENOMEM',
+  },
   pipe2: {
-    args: [['flags', 'open'], ['pipefd', 'buffer', 'label']],
+    args: [
+      ['flags', 'open'],
+      ['pipefd', 'buffer', 'label'],
+    ],
     returns: 'fds2',
     errnos: 'EFAULT EINVAL EMFILE ENFILE ENOMEM',
   },
   socketpair: {
-    args: [['domain', 'domain'], ['type', 'sock']],
+    args: [
+      ['domain', 'domain'],
+      ['type', 'sock'],
+    ],
     returns: 'fds2',
     errnos: 'EAFNOSUPPORT EFAULT EINVAL EMFILE ENFILE ENOMEM ENOBUFS EOPNOTSUPP',
   },
-  listen: { args: [['type', 'sock', 'optional']], returns: 'fd', errnos: 'EMFILE ENFILE ENOMEM EADDRINUSE' },
-  connect: {
-    args: [['sockfd', 'fd'], ['type', 'sock', 'optional']],
+  listen: {
+    args: [['type', 'sock', 'optional']],
     returns: 'fd',
-    errnos: 'EBADF ENOTSOCK EINVAL EMFILE ENFILE ENOMEM ECONNREFUSED EINPROGRESS EAGAIN EINTR ETIMEDOUT',
+    errnos: 'EMFILE ENFILE ENOMEM EADDRINUSE',
+  },
+  connect: {
+    args: [
+      ['sockfd', 'fd'],
+      ['type', 'sock', 'optional'],
+    ],
+    returns: 'fd',
+    errnos:
+      'EBADF ENOTSOCK EINVAL EMFILE ENFILE ENOMEM ECONNREFUSED EINPROGRESS EAGAIN EINTR ETIMEDOUT',
     blocks: true,
   },
   accept: {
-    args: [['sockfd', 'fd'], ['type', 'sock', 'optional']],
+    args: [
+      ['sockfd', 'fd'],
+      ['type', 'sock', 'optional'],
+    ],
     returns: 'fd',
     errnos: 'EBADF ENOTSOCK EINVAL EOPNOTSUPP EMFILE ENFILE ENOMEM EAGAIN EINTR ECONNABORTED',
     blocks: true,
   },
   read: {
-    args: [['fd', 'fd'], ['count', 'int'], ['buf', 'buffer', 'label']],
+    args: [
+      ['fd', 'fd'],
+      ['count', 'int'],
+      ['buf', 'buffer', 'label'],
+    ],
     returns: 'bytes',
     errnos: 'EBADF EFAULT EINVAL EAGAIN EINTR EIO EISDIR ECONNRESET ENOTCONN',
     blocks: true,
   },
   write: {
-    args: [['fd', 'fd'], ['buf', 'data'], ['count', 'int', 'optional']],
+    args: [
+      ['fd', 'fd'],
+      ['buf', 'data'],
+      ['count', 'int', 'optional'],
+    ],
     returns: 'int',
     errnos: 'EBADF EFAULT EINVAL EAGAIN EINTR EIO EPIPE ENOSPC ECONNRESET ENOTCONN ENOMEM EPERM',
     blocks: true,
@@ -128,41 +166,87 @@ const rows: Readonly<Record<string, Row>> = {
   close: { args: [['fd', 'fd']], returns: 'int', errnos: 'EBADF EINTR EIO', drops: true },
   dup: { args: [['oldfd', 'fd']], returns: 'fd', errnos: 'EBADF EMFILE ENOMEM' },
   dup2: {
-    args: [['oldfd', 'fd'], ['newfd', 'fd']],
+    args: [
+      ['oldfd', 'fd'],
+      ['newfd', 'fd'],
+    ],
     returns: 'fd',
     errnos: 'EBADF EBUSY EINTR EMFILE',
     drops: true,
   },
-  shutdown: { args: [['sockfd', 'fd'], ['how', 'shut']], returns: 'int', errnos: 'EBADF EINVAL ENOTCONN ENOTSOCK' },
+  shutdown: {
+    args: [
+      ['sockfd', 'fd'],
+      ['how', 'shut'],
+    ],
+    returns: 'int',
+    errnos: 'EBADF EINVAL ENOTCONN ENOTSOCK',
+  },
   fcntl: {
-    args: [['fd', 'fd'], ['cmd', 'fcntl'], ['arg', 'open', 'optional']],
+    args: [
+      ['fd', 'fd'],
+      ['cmd', 'fcntl'],
+      ['arg', 'open', 'optional'],
+    ],
     returns: 'int',
     errnos: 'EBADF EINVAL EPERM EBUSY EMFILE',
   },
   poll: {
-    args: [['fds', 'pollfds'], ['timeout', 'timeout']],
+    args: [
+      ['fds', 'pollfds'],
+      ['timeout', 'timeout'],
+    ],
     returns: 'pollevents',
     errnos: 'EFAULT EINTR EINVAL ENOMEM',
     blocks: true,
   },
   open: {
-    args: [['pathname', 'path'], ['flags', 'open-how', 'optional']],
+    args: [
+      ['pathname', 'path'],
+      ['flags', 'open-how', 'optional'],
+    ],
     returns: 'fd',
-    errnos: 'EACCES EEXIST EFAULT EINVAL EISDIR ELOOP EMFILE ENFILE ENOENT ENOMEM ENXIO ENODEV ENOTDIR EINTR EPERM',
+    errnos:
+      'EACCES EEXIST EFAULT EINVAL EISDIR ELOOP EMFILE ENFILE ENOENT ENOMEM ENXIO ENODEV ENOTDIR EINTR EPERM',
     blocks: true,
   },
-  mkfifo: { args: [['pathname', 'path']], returns: 'int', errnos: 'EACCES EEXIST ENOENT ENOSPC ENOTDIR EROFS' },
-  epoll_create: { args: [['size', 'int']], returns: 'fd', errnos: 'EINVAL EMFILE ENFILE ENOMEM', ...epoll },
-  epoll_create1: { args: [['flags', 'create']], returns: 'fd', errnos: 'EINVAL EMFILE ENFILE ENOMEM', ...hostOnly },
+  mkfifo: {
+    args: [['pathname', 'path']],
+    returns: 'int',
+    errnos: 'EACCES EEXIST ENOENT ENOSPC ENOTDIR EROFS',
+  },
+  epoll_create: {
+    args: [['size', 'int']],
+    returns: 'fd',
+    errnos: 'EINVAL EMFILE ENFILE ENOMEM',
+    ...epoll,
+  },
+  epoll_create1: {
+    args: [['flags', 'create']],
+    returns: 'fd',
+    errnos: 'EINVAL EMFILE ENFILE ENOMEM',
+    ...hostOnly,
+  },
   epoll_ctl: {
-    args: [['epfd', 'fd'], ['op', 'ctl'], ['fd', 'fd'], ['event', 'events', 'optional'], ['data', 'int', 'label']],
+    args: [
+      ['epfd', 'fd'],
+      ['op', 'ctl'],
+      ['fd', 'fd'],
+      ['event', 'events', 'optional'],
+      ['data', 'int', 'label'],
+    ],
     returns: 'int',
     errnos: 'EBADF EEXIST EINVAL ELOOP ENOENT ENOMEM ENOSPC EPERM EFAULT E2BIG EINTR EBUSY',
     drops: true,
     ...epoll,
   },
   epoll_wait: {
-    args: [['epfd', 'fd'], ['maxevents', 'int'], ['timeout', 'timeout'], ['buf', 'buffer', 'label']],
+    args: [
+      ['epfd', 'fd'],
+      ['maxevents', 'int'],
+      ['timeout', 'timeout'],
+      ['buf', 'buffer', 'label'],
+    ],
     returns: 'events',
     errnos: 'EBADF EFAULT EINTR EINVAL',
     blocks: true,
@@ -170,7 +254,10 @@ const rows: Readonly<Record<string, Row>> = {
   },
   epoll_pwait: {
     args: [
-      ['epfd', 'fd'], ['maxevents', 'int'], ['timeout', 'timeout'], ['sigmask', 'signals'],
+      ['epfd', 'fd'],
+      ['maxevents', 'int'],
+      ['timeout', 'timeout'],
+      ['sigmask', 'signals'],
       ['buf', 'buffer', 'label'],
     ],
     returns: 'events',
@@ -180,7 +267,10 @@ const rows: Readonly<Record<string, Row>> = {
   },
   epoll_pwait2: {
     args: [
-      ['epfd', 'fd'], ['maxevents', 'int'], ['timeout', 'timeout'], ['sigmask', 'signals'],
+      ['epfd', 'fd'],
+      ['maxevents', 'int'],
+      ['timeout', 'timeout'],
+      ['sigmask', 'signals'],
       ['buf', 'buffer', 'label'],
     ],
     returns: 'events',
@@ -189,7 +279,11 @@ const rows: Readonly<Record<string, Row>> = {
     ...hostOnly,
   },
   ioctl: {
-    args: [['fd', 'fd'], ['request', 'ioctl'], ['arg', 'ioctl-argument', 'optional']],
+    args: [
+      ['fd', 'fd'],
+      ['request', 'ioctl'],
+      ['arg', 'ioctl-argument', 'optional'],
+    ],
     returns: 'int',
     errnos: 'EBADF EFAULT EINVAL ENOTTY EBUSY ENOMEM EINTR',
     blocks: true,
@@ -197,7 +291,10 @@ const rows: Readonly<Record<string, Row>> = {
   },
   mmap: {
     args: [
-      ['fd', 'fd'], ['pages', 'int'], ['prot', 'prot', 'label'], ['flags', 'map', 'label'],
+      ['fd', 'fd'],
+      ['pages', 'int'],
+      ['prot', 'prot', 'label'],
+      ['flags', 'map', 'label'],
       ['offset', 'int', 'label'],
     ],
     returns: 'address',
@@ -205,32 +302,87 @@ const rows: Readonly<Record<string, Row>> = {
     ...device,
   },
   munmap: {
-    args: [['addr', 'address'], ['fd', 'fd', 'optional']],
+    args: [
+      ['addr', 'address'],
+      ['fd', 'fd', 'optional'],
+    ],
     returns: 'int',
     errnos: 'EINVAL ENOMEM',
     drops: true,
     ...device,
   },
-  eventfd: { args: [['initval', 'int'], ['flags', 'eventfd']], returns: 'fd', errnos: 'EINVAL EMFILE ENFILE ENODEV ENOMEM', ...hostOnly },
-  eventfd_read: { args: [['fd', 'fd']], returns: 'int', errnos: 'EAGAIN EBADF EINTR EINVAL', blocks: true, ...hostOnly },
-  eventfd_write: { args: [['fd', 'fd'], ['value', 'int']], returns: 'int', errnos: 'EAGAIN EBADF EINTR EINVAL', blocks: true, ...hostOnly },
-  timerfd_create: { args: [['clockid', 'clock'], ['flags', 'timerfd']], returns: 'fd', errnos: 'EINVAL EMFILE ENFILE ENODEV ENOMEM EPERM', ...hostOnly },
+  eventfd: {
+    args: [
+      ['initval', 'int'],
+      ['flags', 'eventfd'],
+    ],
+    returns: 'fd',
+    errnos: 'EINVAL EMFILE ENFILE ENODEV ENOMEM',
+    ...hostOnly,
+  },
+  eventfd_read: {
+    args: [['fd', 'fd']],
+    returns: 'int',
+    errnos: 'EAGAIN EBADF EINTR EINVAL',
+    blocks: true,
+    ...hostOnly,
+  },
+  eventfd_write: {
+    args: [
+      ['fd', 'fd'],
+      ['value', 'int'],
+    ],
+    returns: 'int',
+    errnos: 'EAGAIN EBADF EINTR EINVAL',
+    blocks: true,
+    ...hostOnly,
+  },
+  timerfd_create: {
+    args: [
+      ['clockid', 'clock'],
+      ['flags', 'timerfd'],
+    ],
+    returns: 'fd',
+    errnos: 'EINVAL EMFILE ENFILE ENODEV ENOMEM EPERM',
+    ...hostOnly,
+  },
   timerfd_settime: {
-    args: [['fd', 'fd'], ['value_ms', 'int'], ['interval_ms', 'int', 'optional']],
+    args: [
+      ['fd', 'fd'],
+      ['value_ms', 'int'],
+      ['interval_ms', 'int', 'optional'],
+    ],
     returns: 'int',
     errnos: 'EBADF EFAULT EINVAL ECANCELED',
     ...hostOnly,
   },
-  kill: { args: [['thread', 'thread'], ['sig', 'signal']], returns: 'int', errnos: 'EINVAL ESRCH' },
+  kill: {
+    args: [
+      ['thread', 'thread'],
+      ['sig', 'signal'],
+    ],
+    returns: 'int',
+    errnos: 'EINVAL ESRCH',
+  },
   sleep: { args: [['ms', 'timeout']], returns: 'int', errnos: 'EINTR', blocks: true },
 };
 
 const plainKinds: ReadonlyMap<string, ArgKind> = new Map(
   (
     [
-      { kind: 'fd' }, { kind: 'int' }, { kind: 'events' }, { kind: 'pollfds' }, { kind: 'buffer' },
-      { kind: 'data' }, { kind: 'timeout' }, { kind: 'signals' }, { kind: 'path' },
-      { kind: 'thread' }, { kind: 'address' }, { kind: 'ioctl-argument' }, { kind: 'open-how' },
+      { kind: 'fd' },
+      { kind: 'int' },
+      { kind: 'events' },
+      { kind: 'pollfds' },
+      { kind: 'buffer' },
+      { kind: 'data' },
+      { kind: 'timeout' },
+      { kind: 'signals' },
+      { kind: 'path' },
+      { kind: 'thread' },
+      { kind: 'address' },
+      { kind: 'ioctl-argument' },
+      { kind: 'open-how' },
     ] satisfies ArgKind[]
   ).map((type) => [type.kind, type]),
 );
@@ -238,8 +390,20 @@ const plainKinds: ReadonlyMap<string, ArgKind> = new Map(
 const flagKinds: ReadonlyMap<string, ArgKind> = new Map(
   (
     [
-      'ctl', 'create', 'open', 'domain', 'sock', 'shut', 'eventfd', 'timerfd', 'clock', 'fcntl',
-      'ioctl', 'prot', 'map', 'signal',
+      'ctl',
+      'create',
+      'open',
+      'domain',
+      'sock',
+      'shut',
+      'eventfd',
+      'timerfd',
+      'clock',
+      'fcntl',
+      'ioctl',
+      'prot',
+      'map',
+      'signal',
     ] satisfies FlagSetName[]
   ).map((set) => [set, { kind: 'flags', set }]),
 );

@@ -1,7 +1,13 @@
 /** Whether the arguments of a call fit its row in the table of system calls. */
 
 import {
-  EXCLUSIVE_SETS, flagOf, flagsOf, syscallOf, type ArgKind, type ArgSpec, type FlagSetName,
+  EXCLUSIVE_SETS,
+  flagOf,
+  flagsOf,
+  syscallOf,
+  type ArgKind,
+  type ArgSpec,
+  type FlagSetName,
   type SyscallSpec,
 } from '../abi/index.ts';
 import { didYouMean } from './did-you-mean.ts';
@@ -37,6 +43,12 @@ export function checkArgs(call: Call, scope: ArgScope): Problem | null {
     const reason = `Cannot call ${call.name}() with ${plural(plain.length)}: it takes ${signature(spec)}`;
     return { reason, part: plain[specs.length] ?? call };
   }
+  if (call.name === 'epoll_ctl' && plain.length === 3 && !isDelete(plain[1])) {
+    return {
+      reason: 'Cannot leave the events of epoll_ctl() out: only EPOLL_CTL_DEL has none',
+      part: call,
+    };
+  }
   let position = 0;
   const labels = new Set<string>();
   for (const arg of call.args) {
@@ -49,6 +61,10 @@ export function checkArgs(call: Call, scope: ArgScope): Problem | null {
     if (problem !== null) return problem;
   }
   return null;
+}
+
+function isDelete(op: Arg | undefined): boolean {
+  return op?.kind === 'flags' && op.names[0] === 'EPOLL_CTL_DEL';
 }
 
 function plural(n: number): string {
@@ -72,8 +88,14 @@ function checkLabelled(
   const known = spec.args.filter((row) => row.labelled);
   const row = known.find(({ name }) => name === arg.label);
   if (row === undefined) {
-    const hint = didYouMean(arg.label, known.map(({ name }) => name));
-    return { reason: `Cannot label an argument of ${spec.name}() "${arg.label}"${hint}`, part: arg };
+    const hint = didYouMean(
+      arg.label,
+      known.map(({ name }) => name),
+    );
+    return {
+      reason: `Cannot label an argument of ${spec.name}() "${arg.label}"${hint}`,
+      part: arg,
+    };
   }
   if (labels.has(arg.label)) {
     return { reason: `Cannot give "${arg.label}=" twice`, part: arg };
@@ -92,7 +114,12 @@ function checkArg(call: string, spec: ArgSpec, arg: Arg, scope: ArgScope): Probl
     case 'flags':
       return checkFlags(arg, setsOf(spec.type), `${spec.name} of ${call}()`);
     case 'signals': {
-      const problem = checkFlags({ kind: 'flags', names: arg.names }, ['signal'], 'a signal set', true);
+      const problem = checkFlags(
+        { kind: 'flags', names: arg.names },
+        ['signal'],
+        'a signal set',
+        true,
+      );
       return problem === null ? null : { reason: problem.reason, part: arg };
     }
     case 'pollfds':
@@ -110,7 +137,10 @@ function checkArg(call: string, spec: ArgSpec, arg: Arg, scope: ArgScope): Probl
       return checkRange(call, spec, arg);
     case 'string':
       if (/[^\0-\xff]/.test(arg.value)) {
-        return { reason: `Cannot use a character beyond \\xff in a string: write its bytes`, part: arg };
+        return {
+          reason: `Cannot use a character beyond \\xff in a string: write its bytes`,
+          part: arg,
+        };
       }
       return null;
     default:
@@ -123,10 +153,17 @@ function plainSpec(name: string, type: ArgKind): ArgSpec {
 }
 
 /** Numbers that stand for lengths cannot be negative or huge in a program; odd values of the ABI can. */
-function checkRange(call: string, spec: ArgSpec, arg: Extract<Arg, { kind: 'int' }>): Problem | null {
+function checkRange(
+  call: string,
+  spec: ArgSpec,
+  arg: Extract<Arg, { kind: 'int' }>,
+): Problem | null {
   const length = (call === 'read' && spec.name === 'count') || spec.type.kind === 'data';
   if (length && (arg.value < 0 || arg.value > 0x100000)) {
-    return { reason: `Cannot use ${arg.value} as a number of bytes: it goes from 0 to 1048576`, part: arg };
+    return {
+      reason: `Cannot use ${arg.value} as a number of bytes: it goes from 0 to 1048576`,
+      part: arg,
+    };
   }
   if (call === 'sleep' && arg.value < 0) {
     return { reason: `Cannot sleep for ${arg.value} ms`, part: arg };
@@ -159,7 +196,10 @@ function checkName(
   const have = scope.visible.get(arg.name);
   if (have === wanted) return null;
   if (have !== undefined) {
-    return { reason: `Cannot use "${arg.name}" as ${spec.name} of ${call}(): it is a ${have}, not a ${wanted}`, part: arg };
+    return {
+      reason: `Cannot use "${arg.name}" as ${spec.name} of ${call}(): it is a ${have}, not a ${wanted}`,
+      part: arg,
+    };
   }
   if (scope.all.has(arg.name)) {
     return {
@@ -168,7 +208,10 @@ function checkName(
     };
   }
   const near = [...scope.visible].filter(([, k]) => k === wanted).map(([name]) => name);
-  return { reason: `Cannot use "${arg.name}": nothing binds it${didYouMean(arg.name, near)}`, part: arg };
+  return {
+    reason: `Cannot use "${arg.name}": nothing binds it${didYouMean(arg.name, near)}`,
+    part: arg,
+  };
 }
 
 function checkThread(arg: Extract<Arg, { kind: 'name' }>, scope: ArgScope): Problem | null {
@@ -275,8 +318,12 @@ function checkFlags(
     const flag = flagOf(name);
     if (flag !== null && sets.includes(flag.set)) continue;
     const candidates = sets.flatMap((set) => flagsOf(set).map((known) => known.name));
-    const hint = flag === null ? didYouMean(name, candidates) : `: expected ${candidates[0]} or its like`;
-    return { reason: `Cannot use ${flag === null ? 'unknown flag ' : ''}${name} as ${what}${hint}`, part: arg };
+    const hint =
+      flag === null ? didYouMean(name, candidates) : `: expected ${candidates[0]} or its like`;
+    return {
+      reason: `Cannot use ${flag === null ? 'unknown flag ' : ''}${name} as ${what}${hint}`,
+      part: arg,
+    };
   }
   if (!many && arg.names.length > 1 && sets.some((set) => EXCLUSIVE_SETS.includes(set))) {
     return { reason: `Cannot combine ${arg.names.join('|')}: ${what} is one of them`, part: arg };

@@ -90,7 +90,8 @@ export class Cursor {
     const text = this.#match(DECIMAL);
     if (text === null) return null;
     const value = Number(text);
-    if (!Number.isSafeInteger(value)) this.fail(`Cannot read number ${text}: it is out of range`, at);
+    if (!Number.isSafeInteger(value))
+      this.fail(`Cannot read number ${text}: it is out of range`, at);
     return Object.is(value, -0) ? 0 : value;
   }
 
@@ -108,7 +109,8 @@ export class Cursor {
     let at = this.#at + 1;
     for (;;) {
       const char = this.#text[at];
-      if (char === undefined) this.fail('Cannot read a string: its closing quote is missing', start);
+      if (char === undefined)
+        this.fail('Cannot read a string: its closing quote is missing', start);
       if (char === '"') break;
       if (char !== '\\') {
         value += char;

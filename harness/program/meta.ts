@@ -15,18 +15,53 @@ const count = /^[0-9]{1,9}$/;
 
 /** All header keys. `name` is kept apart, as the program's name. */
 export const META: readonly MetaRow[] = [
-  { key: 'name', meaning: 'name of the program; default: the file name', form: any, example: 'mod-vs-del' },
-  { key: 'about', meaning: 'one sentence: what the program shows', form: any, example: 'MOD races DEL' },
+  {
+    key: 'name',
+    meaning: 'name of the program; default: the file name',
+    form: any,
+    example: 'mod-vs-del',
+  },
+  {
+    key: 'about',
+    meaning: 'one sentence: what the program shows',
+    form: any,
+    example: 'MOD races DEL',
+  },
   { key: 'docs', meaning: 'ids of the semantics reference', form: any, example: 'E-B2 E-R80' },
   { key: 'on', meaning: 'targets it applies to', form: selectors, example: '2.6.20 host' },
   { key: 'not', meaning: 'targets it does not apply to', form: selectors, example: 'host' },
-  { key: 'kernel', meaning: 'the kernel a saved counterexample is for', form: selectors, example: '2.6.20' },
+  {
+    key: 'kernel',
+    meaning: 'the kernel a saved counterexample is for',
+    form: selectors,
+    example: '2.6.20',
+  },
   { key: 'schedule', meaning: 'the schedule that replays it there', form: any, example: 'k1:...' },
-  { key: 'hz', meaning: 'ticks per second of the model', form: /^[1-9][0-9]{0,4}$/, example: '100' },
+  {
+    key: 'hz',
+    meaning: 'ticks per second of the model',
+    form: /^[1-9][0-9]{0,4}$/,
+    example: '100',
+  },
   { key: 'faults', meaning: 'injected allocation failures per thread', form: count, example: '1' },
-  { key: 'timers', meaning: 'when timers fire: at idle, or any time', form: /^(idle|any)$/, example: 'idle' },
-  { key: 'max-steps', meaning: 'bound on steps per run', form: /^[1-9][0-9]{0,8}$/, example: '20000' },
-  { key: 'guards', meaning: 'the fix or report a regression case protects', form: any, example: 'epoll-acsem' },
+  {
+    key: 'timers',
+    meaning: 'when timers fire: at idle, or any time',
+    form: /^(idle|any)$/,
+    example: 'idle',
+  },
+  {
+    key: 'max-steps',
+    meaning: 'bound on steps per run',
+    form: /^[1-9][0-9]{0,8}$/,
+    example: '20000',
+  },
+  {
+    key: 'guards',
+    meaning: 'the fix or report a regression case protects',
+    form: any,
+    example: 'epoll-acsem',
+  },
   { key: 'ltp', meaning: 'the LTP case it corresponds to', form: any, example: 'epoll_ctl02' },
   { key: 'id', meaning: 'id of the catalogued bug or known failure', form: any, example: 'E-B2' },
 ];

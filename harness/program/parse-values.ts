@@ -5,7 +5,12 @@ import type { Cursor } from './cursor.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { placeAt } from './positions.ts';
 import type {
-  Arg, Conjunction, EventPattern, PointerName, PollfdArg, ValuePattern,
+  Arg,
+  Conjunction,
+  EventPattern,
+  PointerName,
+  PollfdArg,
+  ValuePattern,
 } from './program.ts';
 
 function isPointerName(word: string): word is PointerName {
@@ -27,7 +32,8 @@ function parseArgBody(cursor: Cursor): Arg {
   if (hex !== null) return parseFlags(cursor, hex);
   const value = cursor.decimal();
   if (value !== null) {
-    if (cursor.sees('|')) cursor.fail(`Cannot combine number ${value} with flags: write it as 0x...`);
+    if (cursor.sees('|'))
+      cursor.fail(`Cannot combine number ${value} with flags: write it as 0x...`);
     return { kind: 'int', value };
   }
   const word = cursor.word();
@@ -36,7 +42,9 @@ function parseArgBody(cursor: Cursor): Arg {
   if (word === 'mapped' && cursor.accept('(')) {
     const elements = cursor.decimal();
     if (elements === null || elements < 0) {
-      cursor.fail(`Cannot read mapped(): expected a number of elements, found ${cursor.describe()}`);
+      cursor.fail(
+        `Cannot read mapped(): expected a number of elements, found ${cursor.describe()}`,
+      );
     }
     cursor.expect(')', 'mapped()');
     return { kind: 'mapped', elements };
@@ -45,7 +53,8 @@ function parseArgBody(cursor: Cursor): Arg {
   if (cursor.sees('=') && !cursor.sees('==')) {
     cursor.expect('=', 'a labelled argument');
     const value = parseArg(cursor);
-    if (value.kind === 'labelled') cursor.fail(`Cannot label an argument twice, as "${word}" and "${value.label}"`);
+    if (value.kind === 'labelled')
+      cursor.fail(`Cannot label an argument twice, as "${word}" and "${value.label}"`);
     return { kind: 'labelled', label: word, value };
   }
   return { kind: 'name', name: word };
@@ -55,7 +64,10 @@ function parseFlags(cursor: Cursor, first: string): Arg {
   const names = [first];
   while (cursor.accept('|')) {
     const next = cursor.hex() ?? cursor.word();
-    if (next === null) return cursor.fail(`Cannot read flags: expected a name after "|", found ${cursor.describe()}`);
+    if (next === null)
+      return cursor.fail(
+        `Cannot read flags: expected a name after "|", found ${cursor.describe()}`,
+      );
     names.push(next);
   }
   return { kind: 'flags', names };
@@ -130,17 +142,25 @@ function parseEvent(cursor: Cursor): EventPattern {
   const at = cursor.position;
   const number = cursor.decimal();
   const name = number === null ? cursor.word() : String(number);
-  if (name === null) return cursor.fail(`Cannot read events: expected a name, found ${cursor.describe()}`);
+  if (name === null)
+    return cursor.fail(`Cannot read events: expected a name, found ${cursor.describe()}`);
   cursor.expect(':', 'events');
   let mask = 0;
   do {
     const wordAt = cursor.position;
     const word = cursor.hex() ?? cursor.word() ?? (cursor.decimal() === 0 ? '0' : null);
     const bits = word === null ? null : maskWord(word);
-    if (word === null) cursor.fail(`Cannot read events: expected an event after ":", found ${cursor.describe()}`, wordAt);
+    if (word === null)
+      cursor.fail(
+        `Cannot read events: expected an event after ":", found ${cursor.describe()}`,
+        wordAt,
+      );
     if (bits === null) {
       cursor.fail(
-        `Cannot read event "${word}"${didYouMean(word, MASK_BITS.map(([known]) => known))}`,
+        `Cannot read event "${word}"${didYouMean(
+          word,
+          MASK_BITS.map(([known]) => known),
+        )}`,
         wordAt,
       );
     }
@@ -168,9 +188,11 @@ export function parseConjunction(cursor: Cursor, what: string): Conjunction {
 /** Reads a result name or the position of a call: `x`, `T2.1`, `init.3`. */
 function parseResultName(cursor: Cursor): string {
   const word = cursor.word();
-  if (word === null) return cursor.fail(`Cannot read an outcome: expected a name, found ${cursor.describe()}`);
+  if (word === null)
+    return cursor.fail(`Cannot read an outcome: expected a name, found ${cursor.describe()}`);
   if (!cursor.accept('.')) return word;
   const index = cursor.decimal();
-  if (index === null) cursor.fail(`Cannot read an outcome: expected a call number, found ${cursor.describe()}`);
+  if (index === null)
+    cursor.fail(`Cannot read an outcome: expected a call number, found ${cursor.describe()}`);
   return `${word}.${index}`;
 }

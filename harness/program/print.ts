@@ -2,7 +2,13 @@
 
 import { formatMask } from '../abi/index.ts';
 import type {
-  Arg, Call, Conjunction, ExpectBlock, Expectation, Program, ValuePattern,
+  Arg,
+  Call,
+  Conjunction,
+  ExpectBlock,
+  Expectation,
+  Program,
+  ValuePattern,
 } from './program.ts';
 
 /** The canonical text of a program, ending in a newline. */
@@ -19,7 +25,8 @@ export function printProgram(program: Program): string {
 /** The lines of init and threads alone. */
 export function printCalls(program: Program): readonly string[] {
   const lines: string[] = [];
-  if (program.init.length > 0) lines.push('init:', ...program.init.map((call) => `  ${printCall(call)}`));
+  if (program.init.length > 0)
+    lines.push('init:', ...program.init.map((call) => `  ${printCall(call)}`));
   for (const [i, thread] of program.threads.entries()) {
     lines.push(`T${i + 1}:`, ...thread.map((call) => `  ${printCall(call)}`));
   }

@@ -57,7 +57,11 @@ export type ValuePattern =
   | { readonly kind: 'killed' }
   | { readonly kind: 'data'; readonly value: string }
   /** `{s:IN|OUT, t:IN}` any order, `[...]` this order. Masks may leave out bits only with a trailing `+`. */
-  | { readonly kind: 'events'; readonly ordered: boolean; readonly entries: readonly EventPattern[] };
+  | {
+      readonly kind: 'events';
+      readonly ordered: boolean;
+      readonly entries: readonly EventPattern[];
+    };
 
 export interface EventPattern {
   readonly name: string;

@@ -1,7 +1,13 @@
 /** Takes calls out of a program or moves them, together with everything that refers to them. */
 
 import type {
-  Arg, Call, Conjunction, ExpectBlock, Expectation, Program, ValuePattern,
+  Arg,
+  Call,
+  Conjunction,
+  ExpectBlock,
+  Expectation,
+  Program,
+  ValuePattern,
 } from './program.ts';
 import { allNames, callLabel } from './scope.ts';
 
@@ -49,7 +55,10 @@ export function rebuild(original: Program, draft: Draft): Program {
   const init = place(pruned.init, -1);
   const threads = kept.map((calls, i) => place(calls, i));
   const program: Program = { ...original, init, threads, expect: [] };
-  return { ...program, expect: original.expect.map((block) => rewriteBlock(block, program, labels)) };
+  return {
+    ...program,
+    expect: original.expect.map((block) => rewriteBlock(block, program, labels)),
+  };
 }
 
 /** Removes what uses names that nothing visible binds any more, until nothing changes. */
@@ -115,7 +124,10 @@ function renameArg(arg: Arg, to: ReadonlyMap<string, string>): Arg {
     case 'pollfds':
       return {
         kind: 'pollfds',
-        entries: arg.entries.map((e) => ({ fd: renameArg(e.fd, to), events: renameArg(e.events, to) })),
+        entries: arg.entries.map((e) => ({
+          fd: renameArg(e.fd, to),
+          events: renameArg(e.events, to),
+        })),
       };
     case 'labelled':
       return { kind: 'labelled', label: arg.label, value: renameArg(arg.value, to) };

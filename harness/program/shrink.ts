@@ -155,8 +155,7 @@ export function* simplerCalls(call: Call): Generator<Call> {
   if (spec === null) return;
   const plain = spec.args.filter((arg) => !arg.labelled);
   for (const [i, arg] of call.args.entries()) {
-    const row =
-      arg.kind === 'labelled' ? spec.args.find((a) => a.name === arg.label) : plain[i];
+    const row = arg.kind === 'labelled' ? spec.args.find((a) => a.name === arg.label) : plain[i];
     if (row === undefined) continue;
     if (row.optional && (arg.kind === 'labelled' || isLastPlain(call.args, i))) {
       yield { ...call, args: call.args.toSpliced(i, 1) };

@@ -6,7 +6,13 @@ import { META_KEYS } from './meta.ts';
 import { parseArg, parseConjunction, parsePattern } from './parse-values.ts';
 import { placeAt, placeBinds, type Position } from './positions.ts';
 import type {
-  Arg, Call, Condition, Conjunction, ExpectBlock, Expectation, Program,
+  Arg,
+  Call,
+  Condition,
+  Conjunction,
+  ExpectBlock,
+  Expectation,
+  Program,
 } from './program.ts';
 import { THREADS_MAX, checkProgram } from './validity.ts';
 
@@ -96,7 +102,9 @@ class Parser {
     const head = cursor.section();
     if (head !== null) this.#head(cursor, head, at);
     else if (this.#section === 'header') {
-      cursor.fail(`Cannot read ${cursor.describe()}: expected "key: value", "init:", "T1:" or "expect:"`);
+      cursor.fail(
+        `Cannot read ${cursor.describe()}: expected "key: value", "init:", "T1:" or "expect:"`,
+      );
     } else if (this.#section === 'expect') this.#expectation(cursor);
     else this.#calls().push(parseCall(cursor));
   }
@@ -115,17 +123,21 @@ class Parser {
   #startInit(cursor: Cursor, at: Position): void {
     cursor.end('"init:"');
     if (this.#initSeen) cursor.fail('Cannot start "init:" a second time', at);
-    if (this.#section !== 'header') cursor.fail('Cannot start "init:" here: it stands before the threads', at);
+    if (this.#section !== 'header')
+      cursor.fail('Cannot start "init:" here: it stands before the threads', at);
     this.#initSeen = true;
     this.#section = 'init';
   }
 
   #startThread(cursor: Cursor, head: string, at: Position): void {
     cursor.end(`"${head}:"`);
-    if (this.#section === 'expect') cursor.fail(`Cannot start "${head}:" here: threads stand before "expect:"`, at);
+    if (this.#section === 'expect')
+      cursor.fail(`Cannot start "${head}:" here: threads stand before "expect:"`, at);
     const next = this.#threads.length + 1;
-    if (next > THREADS_MAX) cursor.fail(`Cannot start "${head}:": a program has at most ${THREADS_MAX} threads`, at);
-    if (head !== `T${next}`) cursor.fail(`Cannot start "${head}:" here: the next thread is T${next}`, at);
+    if (next > THREADS_MAX)
+      cursor.fail(`Cannot start "${head}:": a program has at most ${THREADS_MAX} threads`, at);
+    if (head !== `T${next}`)
+      cursor.fail(`Cannot start "${head}:" here: the next thread is T${next}`, at);
     this.#threads.push([]);
     this.#section = 'thread';
   }
@@ -134,7 +146,11 @@ class Parser {
     cursor.end('"expect:"');
     const selectors = head.split(/\s+/).slice(1);
     const bad = selectors.find((selector) => !/^[A-Za-z0-9._+*-]+$/.test(selector));
-    if (bad !== undefined) cursor.fail(`Cannot read target "${bad}": write it as 2.6.20, 2.5.44+sys_epoll-v11, 2.* or host`, at);
+    if (bad !== undefined)
+      cursor.fail(
+        `Cannot read target "${bad}": write it as 2.6.20, 2.5.44+sys_epoll-v11, 2.* or host`,
+        at,
+      );
     this.#section = 'expect';
     this.#block = { selectors, expectations: [], outcomes: null };
     this.#expect.push(placeAt({ selectors, expectations: this.#block.expectations }, at));
@@ -143,14 +159,19 @@ class Parser {
   #header(cursor: Cursor, key: string, at: Position): void {
     if (!META_KEYS.includes(key)) {
       const known = [...META_KEYS, 'init', 'expect'];
-      cursor.fail(`Cannot read "${key}:": it is no header key or section${didYouMean(key, known)}`, at);
+      cursor.fail(
+        `Cannot read "${key}:": it is no header key or section${didYouMean(key, known)}`,
+        at,
+      );
     }
-    if (this.#section !== 'header') cursor.fail(`Cannot read "${key}:" here: header lines stand before the calls`, at);
+    if (this.#section !== 'header')
+      cursor.fail(`Cannot read "${key}:" here: header lines stand before the calls`, at);
     const valueAt = cursor.position;
     const value = cursor.rest();
     if (value === '') cursor.fail(`Cannot read "${key}:": its value is missing`, valueAt);
     if (key !== 'name') {
-      if (this.#meta.some((entry) => entry.key === key)) cursor.fail(`Cannot read "${key}:" a second time`, at);
+      if (this.#meta.some((entry) => entry.key === key))
+        cursor.fail(`Cannot read "${key}:" a second time`, at);
       this.#meta.push(placeAt({ key, value }, valueAt));
       return;
     }
@@ -233,7 +254,9 @@ function parseCall(cursor: Cursor): Call {
 }
 
 function readName(cursor: Cursor, what: string): string {
-  return cursor.word() ?? cursor.fail(`Cannot read ${what}: expected a name, found ${cursor.describe()}`);
+  return (
+    cursor.word() ?? cursor.fail(`Cannot read ${what}: expected a name, found ${cursor.describe()}`)
+  );
 }
 
 function parseArgs(cursor: Cursor, name: string): Arg[] {
@@ -247,7 +270,10 @@ function parseArgs(cursor: Cursor, name: string): Arg[] {
 }
 
 function parseCondition(cursor: Cursor): Condition {
-  if (cursor.peekWord() !== 'if') cursor.fail(`Cannot read ${cursor.describe()} after a call: expected "if" or the end of the line`);
+  if (cursor.peekWord() !== 'if')
+    cursor.fail(
+      `Cannot read ${cursor.describe()} after a call: expected "if" or the end of the line`,
+    );
   cursor.word();
   const at = cursor.position;
   const name = readName(cursor, 'a condition');

@@ -1,7 +1,13 @@
 /** Whether a program makes sense: names, arguments, threads, outcomes. */
 
 import {
-  DETECTORS, SYSCALLS, kernelIdOf, flagOf, looksLikeFlag, errnoNumber, syscallOf,
+  DETECTORS,
+  SYSCALLS,
+  kernelIdOf,
+  flagOf,
+  looksLikeFlag,
+  errnoNumber,
+  syscallOf,
 } from '../abi/index.ts';
 import { checkArgs, type ArgScope, type Problem } from './check-args.ts';
 import { didYouMean } from './did-you-mean.ts';
@@ -31,7 +37,8 @@ export function checkProgram(program: Program, fileName: string = program.name):
   const found = findProblem(program);
   if (found === null) return;
   const at = found.at ?? positionOf(found.part) ?? { line: 0, column: 0 };
-  const label = at.line === 0 && found.label !== undefined ? `${fileName}: ${found.label}` : fileName;
+  const label =
+    at.line === 0 && found.label !== undefined ? `${fileName}: ${found.label}` : fileName;
   throw new ProgramSyntaxError(found.reason, { fileName: label, ...at });
 }
 
@@ -50,7 +57,8 @@ export function missingOn(program: Program, selector: string): string | null {
       const names = arg.kind === 'flags' ? arg.names : [];
       const missing = names.find((name) => flagOf(name)?.exists(kernel) === false);
       // On older kernels unknown event bits are ignored, which programs may want to see.
-      if (missing !== undefined && flagOf(missing)?.set !== 'epoll') return `${selector} has no ${missing}`;
+      if (missing !== undefined && flagOf(missing)?.set !== 'epoll')
+        return `${selector} has no ${missing}`;
     }
   }
   return null;
@@ -58,7 +66,10 @@ export function missingOn(program: Program, selector: string): string | null {
 
 function findProblem(program: Program): Found | null {
   if (program.threads.length > THREADS_MAX) {
-    return { reason: `Cannot have ${program.threads.length} threads: ${THREADS_MAX} at most`, part: program };
+    return {
+      reason: `Cannot have ${program.threads.length} threads: ${THREADS_MAX} at most`,
+      part: program,
+    };
   }
   return checkMeta(program) ?? checkCalls(program) ?? checkExpect(program);
 }
@@ -68,7 +79,8 @@ function checkMeta(program: Program): Found | null {
   for (const entry of [...program.meta]) {
     const row = META.find(({ key }) => key === entry.key && key !== 'name');
     if (row === undefined) return { reason: `Cannot have header "${entry.key}"`, part: entry };
-    if (seen.has(entry.key)) return { reason: `Cannot have header "${entry.key}" twice`, part: entry };
+    if (seen.has(entry.key))
+      return { reason: `Cannot have header "${entry.key}" twice`, part: entry };
     seen.add(entry.key);
     if (!row.form.test(entry.value) || !isHeaderText(entry.value)) {
       return {
@@ -78,7 +90,10 @@ function checkMeta(program: Program): Found | null {
     }
   }
   if (program.name !== '' && !isHeaderText(program.name)) {
-    return { reason: 'Cannot use this name: it has line breaks, comments or spaces around it', part: program };
+    return {
+      reason: 'Cannot use this name: it has line breaks, comments or spaces around it',
+      part: program,
+    };
   }
   return null;
 }
@@ -99,13 +114,17 @@ function checkCalls(program: Program): Found | null {
   for (const [thread, calls, own] of lists) {
     if (thread >= 0) for (const [name, kind] of initNames) own.set(name, kind);
     if (calls.length > CALLS_MAX) {
-      return { reason: `Cannot have ${calls.length} calls in ${threadLabel(thread)}: ${CALLS_MAX} at most`, part: calls[CALLS_MAX] };
+      return {
+        reason: `Cannot have ${calls.length} calls in ${threadLabel(thread)}: ${CALLS_MAX} at most`,
+        part: calls[CALLS_MAX],
+      };
     }
     for (const [index, call] of calls.entries()) {
       const scope: ArgScope = { visible: own, all, threads: program.threads.length, thread };
       const label = callLabel(thread, index);
       const found = checkCall(call, scope, bound, label);
-      if (found !== null) return { label, at: positionOf(found.part) ?? positionOf(call), ...found };
+      if (found !== null)
+        return { label, at: positionOf(found.part) ?? positionOf(call), ...found };
       const kind = boundKind(call);
       for (const name of call.bind) own.set(name, kind);
     }
@@ -121,7 +140,10 @@ function checkCall(
 ): Found | null {
   if (syscallOf(call.name) === null) {
     const names = SYSCALLS.map((spec) => spec.name);
-    return { reason: `Cannot call "${call.name}": no such call${didYouMean(call.name, names)}`, part: call };
+    return {
+      reason: `Cannot call "${call.name}": no such call${didYouMean(call.name, names)}`,
+      part: call,
+    };
   }
   return checkBinds(call, bound, label) ?? checkArgs(call, scope) ?? checkCondition(call, scope);
 }
@@ -131,7 +153,10 @@ function checkBinds(call: Call, bound: Map<string, string>, label: string): Foun
   const count = call.bind.length;
   if (spec?.returns === 'fds2' ? count !== 0 && count !== 2 : count > 1) {
     const what = spec?.returns === 'fds2' ? 'two descriptors, as in "r, w = "' : 'one name';
-    return { reason: `Cannot bind ${count} name${count === 1 ? '' : 's'} to ${call.name}(): it makes ${what}`, part: call };
+    return {
+      reason: `Cannot bind ${count} name${count === 1 ? '' : 's'} to ${call.name}(): it makes ${what}`,
+      part: call,
+    };
   }
   for (const [i, name] of call.bind.entries()) {
     const at = bindPositionOf(call.bind, i);
@@ -184,7 +209,10 @@ function checkExpect(program: Program): Found | null {
   for (const block of program.expect) {
     const selectors = block.selectors.join(' ');
     if (blocks.has(selectors)) {
-      return { reason: `Cannot have two "expect${selectors === '' ? '' : ' '}${selectors}:" blocks`, part: block };
+      return {
+        reason: `Cannot have two "expect${selectors === '' ? '' : ' '}${selectors}:" blocks`,
+        part: block,
+      };
     }
     blocks.add(selectors);
     let exact = 0;
@@ -193,7 +221,8 @@ function checkExpect(program: Program): Found | null {
         return { reason: 'Cannot have two exact sets in one block', part: expectation };
       }
       const found = checkExpectation(program, expectation, all);
-      if (found !== null) return { at: positionOf(found.part) ?? positionOf(expectation), ...found };
+      if (found !== null)
+        return { at: positionOf(found.part) ?? positionOf(expectation), ...found };
     }
   }
   return null;
@@ -237,15 +266,21 @@ function checkConjunction(
   all: ReadonlyMap<string, NameKind>,
 ): Found | null {
   const seen = new Set<string>();
-  if (outcome.terms.length === 0) return { reason: 'Cannot expect an empty outcome', part: outcome };
+  if (outcome.terms.length === 0)
+    return { reason: 'Cannot expect an empty outcome', part: outcome };
   for (const term of outcome.terms) {
-    if (seen.has(term.name)) return { reason: `Cannot say "${term.name}" twice in one outcome`, part: term };
+    if (seen.has(term.name))
+      return { reason: `Cannot say "${term.name}" twice in one outcome`, part: term };
     seen.add(term.name);
     if (!all.has(term.name) && !isCallLabel(program, term.name)) {
       const what = term.name.includes('.') ? 'no such call' : 'nothing binds it';
-      return { reason: `Cannot expect "${term.name}": ${what}${didYouMean(term.name, [...all.keys()])}`, part: term };
+      return {
+        reason: `Cannot expect "${term.name}": ${what}${didYouMean(term.name, [...all.keys()])}`,
+        part: term,
+      };
     }
-    if (term.values.length === 0) return { reason: `Cannot expect no value of "${term.name}"`, part: term };
+    if (term.values.length === 0)
+      return { reason: `Cannot expect no value of "${term.name}"`, part: term };
     for (const value of term.values) {
       const found = checkPattern(value, all);
       if (found !== null) return found;

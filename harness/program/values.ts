@@ -124,7 +124,12 @@ function makeColumns(program: Program): readonly Column[] {
       name,
       thread,
       index,
-      shown: result || mentioned.has(name) ? 'always' : returns === 'address' && !unbound ? 'always' : 'failed',
+      shown:
+        result || mentioned.has(name)
+          ? 'always'
+          : returns === 'address' && !unbound
+            ? 'always'
+            : 'failed',
       success: asData.has(name) ? 'data' : returns === 'address' ? 'ok' : 'result',
     }));
   });
@@ -179,7 +184,9 @@ export function satisfies(
 export function outcomeText(program: Program, records: readonly CallResult[]): string {
   const parts: string[] = [];
   for (const column of columnsOf(program)) {
-    const result = records.find((r) => r.thread === column.thread && r.index === column.index)?.result;
+    const result = records.find(
+      (r) => r.thread === column.thread && r.index === column.index,
+    )?.result;
     if (column.shown === 'failed' && !isWorthTelling(column, result)) continue;
     parts.push(`${column.name}=${columnText(column, result)}`);
   }

@@ -111,4 +111,3 @@ export function arbitraryCall(
 ): fc.Arbitrary<Call> {
   return new CallArbitrary(profile, descriptors);
 }
-

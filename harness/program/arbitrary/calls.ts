@@ -3,7 +3,16 @@
 import type { Arg, Call, Condition } from '../program.ts';
 import { chance, pick, pickWeighted } from './draw.ts';
 import {
-  call, flags, freshName, int, name, ofKind, pickHot, type Actor, type Descriptor, type World,
+  call,
+  flags,
+  freshName,
+  int,
+  name,
+  ofKind,
+  pickHot,
+  type Actor,
+  type Descriptor,
+  type World,
 } from './world.ts';
 
 /** A step makes some calls, or none where what it needs is not there. */
@@ -28,7 +37,12 @@ export function pickSet(actor: Actor): Descriptor | null {
 /** Event sets that make sense for a descriptor, with trigger bits where the kernel has them. */
 export function eventsFor(world: World, target: Descriptor): Arg {
   const { draw, profile } = world;
-  const both: readonly (readonly string[])[] = [['EPOLLIN'], ['EPOLLIN'], ['EPOLLOUT'], ['EPOLLIN', 'EPOLLOUT']];
+  const both: readonly (readonly string[])[] = [
+    ['EPOLLIN'],
+    ['EPOLLIN'],
+    ['EPOLLOUT'],
+    ['EPOLLIN', 'EPOLLOUT'],
+  ];
   const natural =
     target.kind === 'pipe-write'
       ? [['EPOLLOUT']]
@@ -110,7 +124,13 @@ export function wait(actor: Actor, when?: Condition): Call[] {
   const set = pickSet(actor);
   if (set === null) return [];
   const { draw, profile } = world;
-  const timeout = int(pickWeighted(draw, [[68, -1], [26, 0], [6, 20]]));
+  const timeout = int(
+    pickWeighted(draw, [
+      [68, -1],
+      [26, 0],
+      [6, 20],
+    ]),
+  );
   const bind = [freshName(world, 'x')];
   if (set.kind === 'device' && chance(draw, 40)) {
     return [call(bind, 'ioctl', [name(set.name), flags('EP_POLL'), timeout], when)];
@@ -128,7 +148,11 @@ export const probeThenWait: Step = (actor) => {
   const [probe] = chance(actor.world.draw, 50) ? read(actor) : write(actor);
   const [result] = probe?.bind ?? [];
   if (probe === undefined || result === undefined) return [];
-  const eagain: Condition = { name: result, negated: false, value: { kind: 'errno', errno: 'EAGAIN' } };
+  const eagain: Condition = {
+    name: result,
+    negated: false,
+    value: { kind: 'errno', errno: 'EAGAIN' },
+  };
   return [probe, ...wait(actor, eagain)];
 };
 
@@ -187,7 +211,10 @@ export const close: Step = (actor) => {
 /** dup() of an end; the copy can be used from here on. */
 export const duplicate: Step = (actor) => {
   const { world } = actor;
-  const source = pickHot(world, actor.descriptors.filter((d) => d.kind !== 'set' && d.kind !== 'device'));
+  const source = pickHot(
+    world,
+    actor.descriptors.filter((d) => d.kind !== 'set' && d.kind !== 'device'),
+  );
   if (source === null) return [];
   const copy = freshName(world, 'd');
   actor.descriptors.push({ ...source, name: copy });
@@ -240,7 +267,10 @@ export const accept: Step = (actor) => {
 export const poll: Step = (actor) => {
   const { world } = actor;
   const set = pickSet(actor);
-  const end = pickHot(world, ofKind(actor, 'pipe-read', 'pipe-write', 'socket', 'listener', 'eventfd'));
+  const end = pickHot(
+    world,
+    ofKind(actor, 'pipe-read', 'pipe-write', 'socket', 'listener', 'eventfd'),
+  );
   const entries = [];
   if (set !== null && chance(world.draw, 70)) {
     entries.push({ fd: name(set.name), events: flags('POLLIN') });

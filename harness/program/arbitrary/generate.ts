@@ -2,8 +2,26 @@
 
 import type { Call, Program } from '../program.ts';
 import {
-  accept, add, close, connect, createSet, duplicate, kill, modify, poll, probeThenWait, read,
-  remove, reopen, setFlags, shutdown, sleep, waitStep, waitThenRead, write, type Step,
+  accept,
+  add,
+  close,
+  connect,
+  createSet,
+  duplicate,
+  kill,
+  modify,
+  poll,
+  probeThenWait,
+  read,
+  remove,
+  reopen,
+  setFlags,
+  shutdown,
+  sleep,
+  waitStep,
+  waitThenRead,
+  write,
+  type Step,
 } from './calls.ts';
 import { chance, pick, pickWeighted, type Draw, type Weighted } from './draw.ts';
 import { generateInit } from './init.ts';
@@ -29,20 +47,56 @@ export interface ProgramOptions {
 type Role = readonly Weighted<Step>[];
 
 const waiter: Role = [
-  [6, waitStep], [7, probeThenWait], [3, waitThenRead], [3, add], [1, poll], [1, modify],
+  [6, waitStep],
+  [7, probeThenWait],
+  [3, waitThenRead],
+  [3, add],
+  [1, poll],
+  [1, modify],
 ];
 const controller: Role = [
-  [4, add], [4, modify], [5, remove], [3, close], [1, duplicate], [1, createSet], [1, waitStep],
+  [4, add],
+  [4, modify],
+  [5, remove],
+  [3, close],
+  [1, duplicate],
+  [1, createSet],
+  [1, waitStep],
 ];
 const mover: Role = [
-  [6, write], [5, read], [3, close], [2, shutdown], [2, connect], [2, accept], [1, duplicate],
+  [6, write],
+  [5, read],
+  [3, close],
+  [2, shutdown],
+  [2, connect],
+  [2, accept],
+  [1, duplicate],
 ];
 const mixed: Role = [
-  [4, waitStep], [3, add], [2, modify], [2, remove], [3, write], [3, read], [2, close],
-  [1, duplicate], [1, shutdown], [1, poll], [1, kill], [1, createSet], [1, sleep], [2, device],
-  [1, odd], [1, reopen], [1, setFlags],
+  [4, waitStep],
+  [3, add],
+  [2, modify],
+  [2, remove],
+  [3, write],
+  [3, read],
+  [2, close],
+  [1, duplicate],
+  [1, shutdown],
+  [1, poll],
+  [1, kill],
+  [1, createSet],
+  [1, sleep],
+  [2, device],
+  [1, odd],
+  [1, reopen],
+  [1, setFlags],
 ];
-const roles: readonly Weighted<Role>[] = [[4, waiter], [4, controller], [4, mover], [3, mixed]];
+const roles: readonly Weighted<Role>[] = [
+  [4, waiter],
+  [4, controller],
+  [4, mover],
+  [3, mixed],
+];
 
 /** Sizes around which pipes and sockets change their minds. */
 const SIZES = [1, 100, 4046, 4095, 4096, 4097, 65536];
@@ -89,9 +143,7 @@ export function generateProgram(draw: Draw, options: ProgramOptions): Program {
 /** Two threads, or the number nearest to it, are as likely as all others together. */
 function chooseThreads(draw: Draw, bounds: Bounds): number {
   const max = Math.min(4, bounds.max);
-  return chance(draw, 50)
-    ? Math.max(bounds.min, Math.min(2, max))
-    : draw.int(bounds.min, max);
+  return chance(draw, 50) ? Math.max(bounds.min, Math.min(2, max)) : draw.int(bounds.min, max);
 }
 
 /** Two or three sizes for the whole program, one byte always among them. */

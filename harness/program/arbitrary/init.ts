@@ -4,7 +4,15 @@ import type { Call } from '../program.ts';
 import { chance, pick, pickWeighted, type Weighted } from './draw.ts';
 import { ctl, duplicate } from './calls.ts';
 import {
-  call, flags, freshName, int, name, ofKind, type Actor, type Descriptor, type World,
+  call,
+  flags,
+  freshName,
+  int,
+  name,
+  ofKind,
+  type Actor,
+  type Descriptor,
+  type World,
 } from './world.ts';
 
 type Maker = (actor: Actor) => readonly Call[];
@@ -68,7 +76,8 @@ function makePair(actor: Actor): readonly Call[] {
   const [s, t] = [freshName(world, 's'), freshName(world, 't')];
   const channel = world.channels++;
   const blocking = chance(world.draw, 20);
-  for (const end of [s, t]) actor.descriptors.push({ name: end, kind: 'socket', channel, blocking });
+  for (const end of [s, t])
+    actor.descriptors.push({ name: end, kind: 'socket', channel, blocking });
   const type = blocking ? flags('SOCK_STREAM') : flags('SOCK_STREAM', 'SOCK_NONBLOCK');
   const made = call([s, t], 'socketpair', [flags('AF_UNIX'), type]);
   return chance(world.draw, 20) ? [made, call([], 'write', [name(t), int(1)])] : [made];
@@ -149,7 +158,16 @@ export function generateInit(actor: Actor, bounds: { min: number; max: number })
 }
 
 function registerable(actor: Actor): readonly Descriptor[] {
-  return ofKind(actor, 'pipe-read', 'pipe-write', 'socket', 'listener', 'eventfd', 'timerfd', 'other');
+  return ofKind(
+    actor,
+    'pipe-read',
+    'pipe-write',
+    'socket',
+    'listener',
+    'eventfd',
+    'timerfd',
+    'other',
+  );
 }
 
 /** Registers with one set, now and then with both. */
@@ -157,7 +175,9 @@ function register(actor: Actor, target: Descriptor): readonly Call[] {
   const { world } = actor;
   const sets = ofKind(actor, 'set', 'device');
   const chosen = chance(world.draw, 35) ? sets : sets.slice(0, 1);
-  const calls = chosen.flatMap((set) => ctl(actor, { set, target, op: 'EPOLL_CTL_ADD', bound: false }));
+  const calls = chosen.flatMap((set) =>
+    ctl(actor, { set, target, op: 'EPOLL_CTL_ADD', bound: false }),
+  );
   if (calls.length > 0 && chance(world.draw, 4)) {
     const inner = sets[1];
     if (inner !== undefined) {

@@ -27,7 +27,13 @@ export const device: Step = (actor) => {
     case 3:
       return [call([freshName(world, 'i')], 'ioctl', [fd, flags('EP_FREE')])];
     case 4:
-      return [call([freshName(world, 'i')], 'ioctl', [fd, flags('EP_ALLOC'), int(pick(draw, [1, 100, 513]))])];
+      return [
+        call([freshName(world, 'i')], 'ioctl', [
+          fd,
+          flags('EP_ALLOC'),
+          int(pick(draw, [1, 100, 513])),
+        ]),
+      ];
     default: {
       const target = pickTarget(actor);
       return target === null
@@ -54,14 +60,25 @@ export const odd: Step = (actor) => {
     case 1:
       return [call([freshName(world, 'k')], 'epoll_ctl', [epfd, flags(op), guess, events])];
     case 2:
-      return [call([freshName(world, 'k')], 'epoll_ctl', [epfd, int(pick(draw, [0, 5, 99])), fd, events])];
+      return [
+        call([freshName(world, 'k')], 'epoll_ctl', [epfd, int(pick(draw, [0, 5, 99])), fd, events]),
+      ];
     case 3:
-      return [call([freshName(world, 'k')], 'epoll_ctl', [epfd, flags(op), fd, { kind: 'pointer', where: 'BAD' }])];
+      return [
+        call([freshName(world, 'k')], 'epoll_ctl', [
+          epfd,
+          flags(op),
+          fd,
+          { kind: 'pointer', where: 'BAD' },
+        ]),
+      ];
     case 4: {
       const buf: Arg = { kind: 'labelled', label: 'buf', value: { kind: 'pointer', where: 'BAD' } };
       return [call([freshName(world, 'x')], 'epoll_wait', [epfd, int(8), int(0), buf])];
     }
     default:
-      return [call([freshName(world, 'x')], 'epoll_wait', [epfd, int(pick(draw, [0, -1])), int(0)])];
+      return [
+        call([freshName(world, 'x')], 'epoll_wait', [epfd, int(pick(draw, [0, -1])), int(0)]),
+      ];
   }
 };

@@ -20,7 +20,8 @@ function joinNeighbours(runs: readonly ScheduleRun[]): readonly ScheduleRun[] {
   const joined: ScheduleRun[] = [];
   for (const [thread, steps] of runs) {
     const last = joined.at(-1);
-    if (last !== undefined && last[0] === thread) joined[joined.length - 1] = [thread, last[1] + steps];
+    if (last !== undefined && last[0] === thread)
+      joined[joined.length - 1] = [thread, last[1] + steps];
     else joined.push([thread, steps]);
   }
   return joined;

@@ -5,7 +5,14 @@ import { pick, type Draw } from './draw.ts';
 import type { KernelProfile } from './profile.ts';
 
 export type DescriptorKind =
-  | 'set' | 'device' | 'pipe-read' | 'pipe-write' | 'socket' | 'listener' | 'eventfd' | 'timerfd'
+  | 'set'
+  | 'device'
+  | 'pipe-read'
+  | 'pipe-write'
+  | 'socket'
+  | 'listener'
+  | 'eventfd'
+  | 'timerfd'
   | 'other';
 
 export interface Descriptor {
@@ -57,7 +64,9 @@ export function ofKind(actor: Actor, ...kinds: readonly DescriptorKind[]): reado
 export function pickHot(world: World, list: readonly Descriptor[]): Descriptor | null {
   if (list.length === 0) return null;
   const hot = list.filter((descriptor) => descriptor.channel === world.hot);
-  return hot.length > 0 && world.draw.int(0, 3) > 0 ? pick(world.draw, hot) : pick(world.draw, list);
+  return hot.length > 0 && world.draw.int(0, 3) > 0
+    ? pick(world.draw, hot)
+    : pick(world.draw, list);
 }
 
 export function int(value: number): Arg {
@@ -79,7 +88,5 @@ export function call(
   args: readonly Arg[],
   when?: Condition,
 ): Call {
-  return when === undefined
-    ? { bind, name: syscall, args }
-    : { bind, name: syscall, args, when };
+  return when === undefined ? { bind, name: syscall, args } : { bind, name: syscall, args, when };
 }
