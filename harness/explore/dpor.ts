@@ -42,16 +42,17 @@ export class Dpor implements Strategy {
   private blockedSleep = false;
 
   /** Tree node of the branch being explored, by depth. */
-  private readonly node: Int32Array;
+  private node = new Int32Array(FIRST_DEPTHS);
   // Sleep set by depth and thread: alternatives of the pending operation that are fully explored, and that operation.
-  private readonly asleep: Int32Array;
-  private readonly sObj: Int32Array;
-  private readonly sRd: Uint8Array;
-  private readonly sObj2: Int32Array;
-  private readonly sRd2: Uint8Array;
-  private readonly sAlts: Uint8Array;
+  private asleep = new Int32Array(FIRST_DEPTHS * MAX_THREADS);
+  private sObj = new Int32Array(FIRST_DEPTHS * MAX_THREADS);
+  private sRd = new Uint8Array(FIRST_DEPTHS * MAX_THREADS);
+  private sObj2 = new Int32Array(FIRST_DEPTHS * MAX_THREADS);
+  private sRd2 = new Uint8Array(FIRST_DEPTHS * MAX_THREADS);
+  private sAlts = new Uint8Array(FIRST_DEPTHS * MAX_THREADS);
   // Races in order of their later event, flat; raceStart[d] is the first of event d.
-  private readonly raceStart: Int32Array;
+  private raceStart = new Int32Array(FIRST_DEPTHS + 1);
+  private depths = FIRST_DEPTHS;
   private readonly racePartner: number[] = [];
   private readonly raceLater: number[] = [];
   private readonly raceExclusion: (readonly number[] | null)[] = [];
@@ -66,21 +67,26 @@ export class Dpor implements Strategy {
     this.engine = engine;
     this.mutation = mutation;
     this.races = new RaceFinder(engine, mutation);
-    const n = engine.log.capacity + 1;
-    this.node = new Int32Array(n);
-    this.asleep = new Int32Array(n * MAX_THREADS);
-    this.sObj = new Int32Array(n * MAX_THREADS);
-    this.sRd = new Uint8Array(n * MAX_THREADS);
-    this.sObj2 = new Int32Array(n * MAX_THREADS);
-    this.sRd2 = new Uint8Array(n * MAX_THREADS);
-    this.sAlts = new Uint8Array(n * MAX_THREADS);
-    this.raceStart = new Int32Array(n + 1);
     this.sinkEvent = (partner, exclusion) => {
       this.racePartner[this.raceCount] = partner;
       this.raceExclusion[this.raceCount] = exclusion;
       this.raceLater[this.raceCount] = this.recording;
       this.raceCount++;
     };
+  }
+
+  /** Makes room for twice as many depths. */
+  private grow(): void {
+    this.depths *= 2;
+    const rows = this.depths * MAX_THREADS;
+    this.node = copyInto(new Int32Array(this.depths), this.node);
+    this.raceStart = copyInto(new Int32Array(this.depths + 1), this.raceStart);
+    this.asleep = copyInto(new Int32Array(rows), this.asleep);
+    this.sObj = copyInto(new Int32Array(rows), this.sObj);
+    this.sRd = copyInto(new Uint8Array(rows), this.sRd);
+    this.sObj2 = copyInto(new Int32Array(rows), this.sObj2);
+    this.sRd2 = copyInto(new Uint8Array(rows), this.sRd2);
+    this.sAlts = copyInto(new Uint8Array(rows), this.sAlts);
   }
 
   begin(): boolean {
@@ -150,6 +156,7 @@ export class Dpor implements Strategy {
   }
 
   recorded(d: number): void {
+    if (d + 2 >= this.depths) this.grow();
     this.raceStart[d] = this.raceCount;
     this.recording = d;
     this.races.ofEvent(d, this.sinkEvent);
@@ -366,6 +373,14 @@ export class Dpor implements Strategy {
         parent, v.thr[j], v.alt[j], v.obj[j], v.rd[j], v.obj2[j], v.rd2[j], v.alts[j],
       );
   }
+}
+
+/** Depths there is room for at first; most programs need no more. */
+const FIRST_DEPTHS = 256;
+
+function copyInto<T extends Int32Array | Uint8Array>(to: T, from: T): T {
+  to.set(from);
+  return to;
 }
 
 const NO_MATCH = -1;

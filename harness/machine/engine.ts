@@ -10,6 +10,7 @@
  * kernel code needs no handle to it.
  */
 
+import { applyEffect } from './effects.ts';
 import { EventLog } from './log.ts';
 import { NO_OBSERVER, type Observer } from './observer.ts';
 import {
@@ -23,82 +24,29 @@ import {
   Nondeterminism,
   OBJECTS_INIT,
   OBJECTS_PER_THREAD,
-  TaskState,
 } from './op.ts';
+import {
+  Oops,
+  type Condition,
+  type Context,
+  type EndReason,
+  type Kernel,
+  type OpObject,
+  type Scenario,
+  type Strategy,
+} from './scenario.ts';
 
-/** What a kernel function returns: a generator that yields at visible operations. */
-export type Kernel<T> = Generator<void, T, void>;
-
-/** Who decides. Knows threads and operations, nothing of kernels. */
-export interface Strategy {
-  /** Before each execution: false when nothing is left to explore. */
-  begin(): boolean;
-  /** How many events of the last execution are replayed as they stand; 0 if absent. */
-  readonly keep?: number;
-  /** The thread that goes next, or -1 if none is enabled (or none is worth it). */
-  pick(): number;
-  /** The alternative of the choice that thread t is about to make, 0 <= answer < n. */
-  alternative(t: number, n: number): number;
-  /** After a new event (not a replayed one) was recorded at position d. */
-  recorded?(d: number): void;
-  /** After each execution. */
-  end(): void;
-}
-
-/** What is run: reset and init build the state; bodies are the threads. */
-export interface Scenario {
-  /** Number of user threads; they take the slots from 0. */
-  readonly threads: number;
-  /** Single-threaded start: builds everything anew. Runs inline; must not block. */
-  init(): Kernel<void>;
-  body(thread: number): Kernel<void>;
-  /** Single-threaded end, when every thread has finished. Runs inline. */
-  exit?(): Kernel<void>;
-}
-
-export type EndReason = 'done' | 'blocked' | 'steps' | 'abandoned' | 'init-blocked';
-
-/** The kernel has gone wrong so badly that the current task dies (NULL dereference, BUG_ON). */
-export class Oops extends Error {
-  override name = 'Oops';
-  readonly site: string;
-  constructor(site: string, message: string) {
-    super(message);
-    this.site = site;
-  }
-}
+export * from './scenario.ts';
 
 class InitBlocked extends Error {}
 
-/** Anything an operation can name. */
-export interface OpObject {
-  /** Dense number; assigned by `engine.newObject`. */
-  readonly id: number;
-  /** The slab object it is part of, for KASAN; null for objects that never die. */
-  readonly mem: Lifetime | null;
-}
-
-/** Lifetime of an allocation, judged by KASAN. */
-export interface Lifetime {
-  readonly name: string;
-  readonly number: number;
-  readonly allocSite: string;
-  freed: boolean;
-  freeSite: string;
-}
-
 /** Where init and exit publish; no thread may have it. */
 export const INIT_SLOT = MAX_THREADS - 1;
-
-/** The timer base has a bit per slot for armed timers, and from here on one for running handlers. */
-export const TIMER_RUNNING = 16;
 
 const FREE_SLOT = 0;
 const DONE_SLOT = 2;
 const LIVE_SLOT = 1;
 
-/** Context of a thread slot, as in_task(), in_softirq(), in_hardirq(); a worker is a kernel thread. */
-export type Context = 'task' | 'softirq' | 'hardirq' | 'worker';
 
 export class Engine {
   readonly log: EventLog;
@@ -142,7 +90,7 @@ export class Engine {
   readonly pArg2 = new Float64Array(MAX_THREADS);
   readonly pAlts = new Uint8Array(MAX_THREADS);
   readonly pSite: string[] = new Array<string>(MAX_THREADS).fill('');
-  private readonly pTarget: (OpObject | null)[] = new Array<OpObject | null>(MAX_THREADS).fill(null);
+  readonly pTarget: (OpObject | null)[] = new Array<OpObject | null>(MAX_THREADS).fill(null);
   /** What the thread sleeps for, for the lost wake-up report. */
   readonly waitsFor: (Condition | null)[] = new Array<Condition | null>(MAX_THREADS).fill(null);
   readonly oops: (Oops | null)[] = new Array<Oops | null>(MAX_THREADS).fill(null);
@@ -357,7 +305,7 @@ export class Engine {
       this.current = saved;
       throw new InitBlocked(site);
     }
-    this.apply(t);
+    applyEffect(this, t);
     this.current = saved;
     return this.step;
   }
@@ -462,116 +410,7 @@ export class Engine {
     }
     this.depth = d + 1;
     this.result = alt;
-    this.apply(t);
-  }
-
-  /** The effect of the published operation. */
-  private apply(t: number): void {
-    const kind = this.pKind[t];
-    const o = this.pObj[t];
-    const state = this.state;
-    const target = this.pTarget[t];
-    if (target !== null && target.mem !== null) this.observer.access(target.mem, this.pSite[t], kind);
-    switch (kind) {
-      case Kind.LOCK:
-        state[o] = t + 1;
-        this.observer.acquired(o, kind, this.pSite[t]);
-        break;
-      case Kind.TRYLOCK:
-        this.result = state[o] === 0 ? 1 : 0;
-        if (this.result === 1) {
-          state[o] = t + 1;
-          this.observer.acquired(o, kind, this.pSite[t]);
-        }
-        break;
-      case Kind.UNLOCK:
-        this.observer.released(o, kind, this.pSite[t]);
-        state[o] = 0;
-        break;
-      case Kind.SET:
-        state[o] = this.pArg[t];
-        break;
-      case Kind.WAKE:
-        this.result = (state[o] & this.pArg[t]) !== 0 ? 1 : 0;
-        if (this.result === 1) state[o] = TaskState.RUNNING;
-        this.observer.woke(o, this.result === 1, this.pSite[t]);
-        break;
-      case Kind.DOWN:
-        state[o]--;
-        break;
-      case Kind.UP:
-        state[o]++;
-        break;
-      case Kind.RLOCK:
-        state[o]++;
-        this.observer.acquired(o, kind, this.pSite[t]);
-        break;
-      case Kind.RUNLOCK:
-        this.observer.released(o, kind, this.pSite[t]);
-        state[o]--;
-        break;
-      case Kind.WLOCK:
-        state[o] = -1 - t;
-        this.observer.acquired(o, kind, this.pSite[t]);
-        break;
-      case Kind.WUNLOCK:
-        this.observer.released(o, kind, this.pSite[t]);
-        // A counting rwlock: an unlock of a lock that nobody holds leaves it in a state no writer can take.
-        state[o] = state[o] < 0 ? 0 : state[o] + 1;
-        break;
-      case Kind.RWSEM_ASK:
-      case Kind.RWSEM_UP:
-      case Kind.RWSEM_GRANT:
-        this.applyRwsem(t, kind, target);
-        break;
-      case Kind.ARM:
-        this.result = (state[o] & (1 << this.pArg[t])) !== 0 ? 1 : 0;
-        state[o] |= 1 << this.pArg[t];
-        this.deadline[this.pArg[t]] = this.pArg2[t];
-        break;
-      case Kind.CANCEL:
-        this.result = (state[o] & (1 << this.pArg[t])) !== 0 ? 1 : 0;
-        state[o] &= ~(1 << this.pArg[t]);
-        break;
-      case Kind.FIRE:
-        // atomic because the base lock covers detaching the timer and marking its handler as running
-        state[o] = (state[o] & ~(1 << t)) | (1 << (t + TIMER_RUNNING));
-        if (this.deadline[t] > this.jiffies) this.jiffies = this.deadline[t];
-        break;
-      case Kind.EXPIRED:
-        state[o] &= ~(1 << (t + TIMER_RUNNING));
-        break;
-      case Kind.NOW:
-        this.result = this.jiffies;
-        break;
-      case Kind.READ:
-        this.result = state[o];
-        break;
-      case Kind.WRITE:
-        this.result = state[o];
-        state[o] = this.pArg[t];
-        break;
-      case Kind.ADD:
-        this.result = state[o];
-        state[o] += this.pArg[t];
-        break;
-      default:
-        break;
-    }
-  }
-
-  private applyRwsem(t: number, kind: number, target: OpObject | null): void {
-    const sem = target as OpObject & RwsemEffects;
-    if (kind === Kind.RWSEM_ASK) {
-      this.result = sem.ask(t, this.pArg[t] === 1) ? 1 : 0;
-      if (this.result === 1) this.observer.acquired(sem.id, this.pArg[t] === 1 ? Kind.WLOCK : Kind.RLOCK, this.pSite[t]);
-    } else if (kind === Kind.RWSEM_GRANT) {
-      this.state[sem.id] &= ~(1 << t);
-      this.observer.acquired(sem.id, this.pArg[t] === 1 ? Kind.WLOCK : Kind.RLOCK, this.pSite[t]);
-    } else {
-      this.observer.released(sem.id, this.pArg[t] === 1 ? Kind.WUNLOCK : Kind.RUNLOCK, this.pSite[t]);
-      sem.up(this.pArg[t] === 1);
-    }
+    applyEffect(this, t);
   }
 
   // ---- one execution ----
@@ -580,17 +419,7 @@ export class Engine {
   execute(scenario: Scenario, strategy: Strategy, keep = 0): EndReason {
     this.reset(scenario, strategy, keep);
     if (!this.runInline(scenario.init())) return 'init-blocked';
-    this.users = scenario.threads;
-    for (let t = 0; t < scenario.threads; t++) {
-      this.slot[t] = LIVE_SLOT;
-      this.gens[t] = scenario.body(t);
-      this.context[t] = 'task';
-      this.daemon[t] = 0;
-      this.threadName[t] = `T${t + 1}`;
-    }
-    if (this.width < scenario.threads) this.width = scenario.threads;
-    if (this.log.width < this.width) this.log.width = this.width;
-    this.prime(scenario.threads);
+    this.startThreads(scenario);
     this.next = this.pickNext();
     this.loop();
     return this.finish(scenario);
@@ -601,7 +430,7 @@ export class Engine {
     this.log.forget();
   }
 
-  private reset(scenario: Scenario, strategy: Strategy, keep: number): void {
+  private reset(scenario: Scenario, strategy: Strategy | null, keep: number): void {
     if (this.maxSteps >= this.log.capacity)
       throw new HarnessBug(`Cannot run ${this.maxSteps} steps: the event log holds ${this.log.capacity - 1}`);
     this.log.truncate(keep);
@@ -647,10 +476,20 @@ export class Engine {
     }
   }
 
-  /** Runs every thread up to its first operation; what stands before it nobody else can see. */
-  private prime(threads: number): void {
+  /** Makes the threads and runs each up to its first operation; what stands before it nobody else can see. */
+  private startThreads(scenario: Scenario): void {
+    this.users = scenario.threads;
+    for (let t = 0; t < scenario.threads; t++) {
+      this.slot[t] = LIVE_SLOT;
+      this.gens[t] = scenario.body(t);
+      this.context[t] = 'task';
+      this.daemon[t] = 0;
+      this.threadName[t] = `T${t + 1}`;
+    }
+    if (this.width < scenario.threads) this.width = scenario.threads;
+    if (this.log.width < this.width) this.log.width = this.width;
     this.priming = true;
-    for (let t = 0; t < threads; t++) {
+    for (let t = 0; t < scenario.threads; t++) {
       this.current = t;
       const gen = this.gens[t];
       if (gen !== null) this.advance(t, gen);
@@ -659,20 +498,22 @@ export class Engine {
   }
 
   private loop(): void {
-    while (this.next >= 0) {
-      const t = this.next;
-      // Before the effect: observers ask who runs.
-      this.current = t;
-      this.commit(t);
-      let gen = this.gens[t];
-      if (gen === null) {
-        const start = this.start[t];
-        if (start === null) throw new HarnessBug(`Cannot run thread ${t}: it was never started`);
-        gen = start();
-        this.gens[t] = gen;
-      }
-      if (this.advance(t, gen)) this.next = this.pickNext();
+    while (this.next >= 0) if (this.runFrom(this.next)) this.next = this.pickNext();
+  }
+
+  /** Executes the published operation of thread t and runs it on; true if it has ended. */
+  private runFrom(t: number): boolean {
+    // Before the effect: observers ask who runs.
+    this.current = t;
+    this.commit(t);
+    let gen = this.gens[t];
+    if (gen === null) {
+      const start = this.start[t];
+      if (start === null) throw new HarnessBug(`Cannot run thread ${t}: it was never started`);
+      gen = start();
+      this.gens[t] = gen;
     }
+    return this.advance(t, gen);
   }
 
   /** Runs thread t until it is suspended (false) or has ended (true). */
@@ -711,6 +552,23 @@ export class Engine {
     return 'done';
   }
 
+  // ---- steps chosen from outside, for a scheduler that is not a Strategy ----
+
+  /** Builds the scenario and runs every thread up to its first operation. False if init blocks. */
+  open(scenario: Scenario): boolean {
+    this.forget();
+    this.reset(scenario, null, 0);
+    if (!this.runInline(scenario.init())) return false;
+    this.startThreads(scenario);
+    this.priming = true;
+    return true;
+  }
+
+  /** Executes the published operation of live, enabled thread t and runs it up to its next one. */
+  stepThread(t: number): void {
+    this.runFrom(t);
+  }
+
   // ---- questions of observers ----
 
   /** Position of the event after which the current thread runs; -1 in init. */
@@ -733,18 +591,6 @@ export class Engine {
     const last = this.log.lastOf[t];
     return last < 0 ? 0 : this.log.idx[last];
   }
-}
-
-/** What a sleeper registered: the predicate that should have woken it, and words for the report. */
-export interface Condition {
-  holds(): boolean;
-  describe(): string;
-}
-
-/** The part of a fair rw semaphore that the engine applies. */
-export interface RwsemEffects {
-  ask(t: number, write: boolean): boolean;
-  up(write: boolean): void;
 }
 
 export const engine = new Engine();

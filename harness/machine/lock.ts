@@ -5,7 +5,7 @@
  */
 
 import { engine, type Kernel, type Lifetime, type OpObject, type RwsemEffects } from './engine.ts';
-import { Kind } from './op.ts';
+import { Kind, MAX_OBJECTS } from './op.ts';
 
 export type Flavour = 'spin' | 'rwlock' | 'mutex' | 'rwsem';
 
@@ -16,7 +16,7 @@ export interface Lock extends OpObject {
 }
 
 /** Class and flavour of every lock object, for lockdep. Entries are overwritten when ids are used again. */
-export const lockTable: (Lock | null)[] = [];
+export const lockTable: (Lock | null)[] = new Array<Lock | null>(MAX_OBJECTS).fill(null);
 
 /** Classes whose locks may be taken one under the other, with the reason why that cannot deadlock. */
 export const nestedClasses = new Map<string, string>();

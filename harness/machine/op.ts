@@ -84,3 +84,6 @@ export class HarnessBug extends Error {
 export class Nondeterminism extends Error {
   override name = 'Nondeterminism';
 }
+
+/** The timer base has a bit per slot for armed timers, and from here on one for running handlers. */
+export const TIMER_RUNNING = 16;

@@ -5,8 +5,8 @@
  * All timers are on one base; arm, cancel, expiry and looks at the clock are operations on it.
  */
 
-import { engine, TIMER_RUNNING, type Kernel, type Lifetime, type OpObject } from './engine.ts';
-import { Kind } from './op.ts';
+import { engine, type Kernel, type Lifetime, type OpObject } from './engine.ts';
+import { Kind, TIMER_RUNNING } from './op.ts';
 
 export interface Timer {
   readonly name: string;

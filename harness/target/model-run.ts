@@ -54,6 +54,10 @@ export class ModelRun implements Scenario {
   private readonly threadSlots: Slot[][];
   private callers: Caller[] = [];
   private initCaller: Caller | null = null;
+  private readonly outer = new Scope(null);
+  private readonly scopes: Scope[];
+  private readonly symbols = new Symbols();
+  private readonly numberNames = new Map<number, string>();
   private readonly hasSignals: boolean;
   private readonly tableRaces: boolean;
 
@@ -69,6 +73,7 @@ export class ModelRun implements Scenario {
     this.sysEpoll = isSysEpoll(kernelIdOf(kernel.spec));
     this.initSlots = program.init.map((call, index) => newSlot(call, INIT, index));
     this.threadSlots = program.threads.map((calls, t) => calls.map((call, i) => newSlot(call, t, i)));
+    this.scopes = program.threads.map(() => new Scope(this.outer));
     this.hasSignals = program.threads.some((calls) => calls.some((c) => c.name === 'kill'));
     this.tableRaces = racesOnDescriptors(program);
   }
@@ -86,23 +91,27 @@ export class ModelRun implements Scenario {
     this.kernel.boot();
     for (const slot of this.initSlots) resetSlot(slot);
     for (const slots of this.threadSlots) for (const slot of slots) resetSlot(slot);
-    this.makeCallers();
+    this.resetCallers();
     const caller = this.initCaller;
     if (caller === null) return;
     for (const slot of this.initSlots) yield* this.perform(slot, caller, this.initSlots);
   }
 
-  private makeCallers(): void {
-    const outer = new Scope(null);
+  /** The callers are made once; what they know of a run is forgotten. */
+  private resetCallers(): void {
+    const { symbols, numberNames, outer } = this;
+    numberNames.clear();
+    outer.clear();
     const common = {
       kernel: this.kernel,
       sysEpoll: this.sysEpoll,
-      symbols: new Symbols(),
+      symbols,
       arenas: new Arenas(this.kernel.mm),
-      numberNames: new Map<number, string>(),
+      numberNames,
     };
     this.initCaller = { ...common, thread: INIT, scope: outer };
-    this.callers = this.threadSlots.map((_, thread) => ({ ...common, thread, scope: new Scope(outer) }));
+    for (const scope of this.scopes) scope.clear();
+    this.callers = this.scopes.map((scope, thread) => ({ ...common, thread, scope }));
   }
 
   *body(thread: number): Kernel<void> {

@@ -22,6 +22,11 @@ export class Scope {
     this.outer = outer;
   }
 
+  /** Forgets every name. */
+  clear(): void {
+    if (this.own.size > 0) this.own.clear();
+  }
+
   bindFd(name: string, fd: number): void {
     this.own.set(name, { fd, address: -1 });
   }
@@ -60,14 +65,22 @@ export class Symbols {
 /** Symbols start here, so that explicit data below prints as itself. */
 const DATA_OF_SYMBOLS = 0x1000000;
 
+/** Arguments are immutable, so their bits are looked up once. */
+const knownBits = new WeakMap<Arg, number>();
+
 /** Bits of a flags, mask, int or op argument; 0 for one that is absent. */
 export function bitsOf(arg: Arg | undefined): number {
   if (arg === undefined) return 0;
   if (arg.kind === 'int') return arg.value;
   if (arg.kind !== 'flags') return 0;
-  let bits = 0;
-  for (const name of arg.names) bits |= flagOf(name)?.value ?? maskWord(name) ?? Number(name);
-  return bits >>> 0;
+  let bits = knownBits.get(arg);
+  if (bits === undefined) {
+    bits = 0;
+    for (const name of arg.names) bits |= flagOf(name)?.value ?? maskWord(name) ?? Number(name);
+    bits >>>= 0;
+    knownBits.set(arg, bits);
+  }
+  return bits;
 }
 
 export function intOf(arg: Arg | undefined, absent = 0): number {

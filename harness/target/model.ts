@@ -105,6 +105,9 @@ interface Tally<T> {
   times: number;
 }
 
+/** One set for all explorations: making it costs more than exploring a small program. */
+const shared = new Sanitizers();
+
 interface Noted extends FoundFinding {
   readonly raw: SanitizerFinding;
   readonly schedule: string;
@@ -118,7 +121,7 @@ class Exploration {
   private readonly entry: StrategyEntry;
   private readonly options: RunOptions;
   private readonly hash: string;
-  private readonly sanitizers = new Sanitizers();
+  private readonly sanitizers = shared;
   private readonly outcomes = new Map<string, Tally<Observation>>();
   private readonly findings = new Map<string, Tally<Noted>>();
   /** What the checks said of a history, by everything they can see of it. */
@@ -139,6 +142,7 @@ class Exploration {
 
   behaviour(): Behaviour {
     const { options } = this;
+    this.sanitizers.forget();
     engine.maxSteps = Math.min(options.maxSteps ?? DEFAULT_MAX_STEPS, engine.log.capacity - 1);
     engine.observer = this.sanitizers;
     const strategy = this.entry.make(engine, {

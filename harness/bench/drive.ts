@@ -1,0 +1,78 @@
+/** Ways of driving one and the same kernel program, each measured over a fixed number of executions. */
+
+import * as fc from 'fast-check';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { explore } from '../explore/explore.ts';
+import { strategyNamed } from '../explore/strategies.ts';
+import { NO_OBSERVER, engine, type Scenario } from '../machine/index.ts';
+import { parseProgram } from '../program/text.ts';
+import { packageRoot } from '../runner/case-index.ts';
+import { Sanitizers } from '../sanitizers/index.ts';
+import { modelTarget } from '../target/model.ts';
+
+/** What one way of driving did. */
+export interface Measured {
+  readonly executions: number;
+  readonly steps: number;
+  readonly seconds: number;
+}
+
+/** The scenario of a program of fixtures/bench on a kernel. */
+export function benchScenario(program: string, kernel: string): Scenario {
+  const path = join(packageRoot(), 'fixtures', 'bench', `${program}.prog`);
+  return modelTarget(kernel).modelRun(parseProgram(readFileSync(path, 'utf8'), path), {});
+}
+
+/** Executions of a strategy until the time is up, restarted as often as it ends. */
+export function driveStrategy(scenario: Scenario, name: string, sanitize: boolean, seconds: number): Measured {
+  engine.observer = sanitize ? new Sanitizers() : NO_OBSERVER;
+  const options = { seed: 1, programHash: 1 };
+  let executions = 0;
+  let steps = 0;
+  const started = performance.now();
+  const limit = started + seconds * 1000;
+  do {
+    explore(
+      engine,
+      scenario,
+      strategyNamed(name).make(engine, options),
+      () => {
+        executions++;
+        steps += engine.depth;
+      },
+      { stop: (n) => n % 64 === 0 && performance.now() > limit },
+    );
+  } while (performance.now() < limit);
+  return { executions, steps, seconds: (performance.now() - started) / 1000 };
+}
+
+/** The same program with fast-check's scheduler() choosing who takes the next step. */
+export async function driveFastCheck(scenario: Scenario, seconds: number): Promise<Measured> {
+  engine.observer = NO_OBSERVER;
+  let executions = 0;
+  let steps = 0;
+  const started = performance.now();
+  const property = fc.asyncProperty(fc.scheduler(), async (s) => {
+    engine.open(scenario);
+    const thread = async (t: number): Promise<void> => {
+      while (engine.isLive(t)) {
+        await s.schedule(Promise.resolve());
+        if (engine.isLive(t) && engine.isEnabled(t)) engine.stepThread(t);
+        else if (!anyEnabled()) return;
+      }
+    };
+    const all = Array.from({ length: scenario.threads }, (_, t) => thread(t));
+    await s.waitFor(Promise.all(all));
+    executions++;
+    steps += engine.depth;
+  });
+  const limit = started + seconds * 1000;
+  for (let seed = 1; performance.now() < limit; seed++) await fc.check(property, { seed, numRuns: 50 });
+  return { executions, steps, seconds: (performance.now() - started) / 1000 };
+}
+
+function anyEnabled(): boolean {
+  for (let t = 0; t < engine.width; t++) if (engine.isLive(t) && engine.isEnabled(t)) return true;
+  return false;
+}
