@@ -221,10 +221,10 @@ export const duplicate: Step = (actor) => {
   return [call([copy], 'dup', [name(source.name)])];
 };
 
-/** A pipe end opened anew through /proc: another open file on the same pipe. */
+/** A pipe opened anew for reading, through /proc: another open file on the same pipe. */
 export const reopen: Step = (actor) => {
   const { world } = actor;
-  const source = pickHot(world, ofKind(actor, 'pipe-read', 'pipe-write'));
+  const source = pickHot(world, ofKind(actor, 'pipe-read'));
   if (source === null) return [];
   const copy = freshName(world, 'o');
   actor.descriptors.push({ ...source, name: copy, blocking: true });

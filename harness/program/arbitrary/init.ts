@@ -28,7 +28,7 @@ export function makeSet(actor: Actor): readonly Call[] {
   }
   actor.descriptors.push({ name: set, kind: 'device', channel, blocking: true });
   const calls = [
-    call([set], 'open', [{ kind: 'string', value: '/dev/epoll' }]),
+    call([set], 'open', [{ kind: 'string', value: '/dev/epoll' }, flags('O_RDWR')]),
     call([], 'ioctl', [name(set), flags('EP_ALLOC'), int(pick(world.draw, [1, 100, 513]))]),
   ];
   if (!chance(world.draw, 70)) return calls;
