@@ -1,25 +1,9 @@
 /** What any target can produce: calls, results, threads, order. Model-only detail is a separate section. */
 
 import type { Call } from '../program/program.ts';
+import type { Result } from '../program/result.ts';
 
-export type Result =
-  | { readonly kind: 'value'; readonly value: number }
-  | { readonly kind: 'errno'; readonly errno: string }
-  /** Descriptor-making calls; the numbers are the target's own and never compared. */
-  | { readonly kind: 'fds'; readonly fds: readonly number[] }
-  /** epoll_wait and poll: in the order delivered. `name` is the symbol given at registration, or the data. */
-  | { readonly kind: 'events'; readonly events: readonly ReportedEvent[] }
-  /** read: the count, and the bytes where the target keeps them. */
-  | { readonly kind: 'bytes'; readonly count: number; readonly data: string }
-  /** The call never returned, and never can. */
-  | { readonly kind: 'hang' }
-  /** The kernel killed the thread inside the call (oops). */
-  | { readonly kind: 'killed' };
-
-export interface ReportedEvent {
-  readonly name: string;
-  readonly mask: number;
-}
+export type { ReportedEvent, Result } from '../program/result.ts';
 
 export interface CallRecord {
   /** Position in the program: thread -1 is init. */

@@ -202,7 +202,7 @@ function* epollWait(c: Caller, args: readonly Arg[], call: Call): Kernel<Result>
 function* batch(c: Caller, address: number, count: number): Kernel<Result> {
   if (count === 0) return { kind: 'events', events: [] };
   const slots = yield* loadSlots(address, count);
-  const events = slots.map((p) => ({ name: c.numberNames.get(p.fd) ?? `fd ${p.fd}`, mask: p.revents }));
+  const events = slots.map((p) => ({ name: c.numberNames.get(p.fd) ?? String(p.fd), mask: p.revents }));
   return { kind: 'events', events };
 }
 

@@ -95,11 +95,11 @@ export function fdOf(arg: Arg | undefined, scope: Scope): number {
   return arg.kind === 'name' ? scope.get(arg.name).fd : -1;
 }
 
-/** How a descriptor argument is called in reports: its name, or `fd 99`. */
+/** How a descriptor argument is called in results: its name, or the number itself. */
 export function labelOf(arg: Arg | undefined): string {
   if (arg === undefined) return '?';
   if (arg.kind === 'name') return arg.name;
-  return arg.kind === 'int' ? `fd ${arg.value}` : '?';
+  return arg.kind === 'int' ? String(arg.value) : '?';
 }
 
 /** The positional arguments, without the labelled ones. */
