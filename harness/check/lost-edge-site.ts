@@ -4,7 +4,7 @@ import type { CallRecord } from '../history/history.ts';
 import type { Facts } from './check.ts';
 import type { Direction, Since } from './owed.ts';
 import { PAGE_PIPE } from './owed.ts';
-import { ERR, HUP, OUT, pipeFill, readinessOf } from './readiness.ts';
+import { HUP, OUT, pipeFill, readinessOf } from './readiness.ts';
 import { isWait, setOf, type Registration } from './registrations.ts';
 import { isPerhapsReleased, type Descriptor, type OpenFile } from './world.ts';
 
@@ -99,9 +99,7 @@ function endSite(facts: Facts, loss: Loss): string {
     (record) => record.call.name === 'shutdown' && record.result.kind === 'value',
   );
   if (isLocal) return 'local-shutdown';
-  const asked = loss.registration.ctls.some(
-    (ctl) => ctl.op !== 'DEL' && (ctl.mask & (HUP | ERR)) !== 0,
-  );
+  const asked = loss.registration.ctls.some((ctl) => ctl.op !== 'DEL' && (ctl.mask & HUP) !== 0);
   if (!asked && facts.world.isV11) return 'hup-not-asked';
   return loss.since?.kind === 'add' ? 'end-at-add' : 'end-after-look';
 }

@@ -31,7 +31,7 @@ function judge(record: CallRecord): Finding[] {
   if (name !== 'write' || second?.kind !== 'pollfds') return [];
   const count = numberOf(record.result);
   const wanted = second.entries.length * 8;
-  if (count === null || count === wanted) return [];
+  if (count === null || count === 0 || count === wanted) return [];
   const message = `write() of ${wanted} bytes to the device answered ${count}: which element failed is not told`;
   return [findingOf('COUNT', 'which-element', message, [record])];
 }

@@ -53,8 +53,8 @@ export interface World {
   readonly isV11: boolean;
   readonly descriptors: readonly Descriptor[];
   readonly files: readonly OpenFile[];
-  /** A thread died inside the kernel: what follows is nobody's promise. */
-  readonly isCorrupt: boolean;
+  /** A thread died inside the kernel, or it cannot be told what a call was about: no check speaks. */
+  isCorrupt: boolean;
 }
 
 /** A point at which facts are asked for: while a call ran, or (null) the end of the history. */
@@ -103,20 +103,41 @@ export function isPerhapsReleased(world: World, file: OpenFile, moment: Moment):
   );
 }
 
-/** The descriptor an argument of a call means, or null if it means none or cannot be told. */
+/**
+ * The descriptor an argument of a call means, by what was open at its number while the call ran: null if that cannot
+ * be told. If nothing was, the descriptor that had the name.
+ */
 export function descriptorOf(
-  world: Pick<World, 'descriptors'>,
+  world: World,
   record: CallRecord,
   arg: Arg | undefined,
 ): Descriptor | null {
-  if (arg === undefined) return null;
-  if (arg.kind === 'int') {
-    const open = world.descriptors.filter((one) => one.number === arg.value);
-    return open.length === 1 ? (open[0] ?? null) : null;
-  }
-  if (arg.kind !== 'name') return null;
+  const named = namedDescriptor(world.descriptors, record, arg);
+  const number = arg?.kind === 'int' ? arg.value : named?.number;
+  if (number === undefined) return null;
+  const open = openAt(world, number, record);
+  return open.length === 0 ? named : open.length === 1 ? (open[0] ?? null) : null;
+}
+
+/** Descriptors that may have been open at the number during the call. */
+function openAt(world: World, number: number, record: CallRecord): Descriptor[] {
+  return world.descriptors.filter(
+    (one) =>
+      one.number === number &&
+      isPerhapsBefore(world, one.made, record) &&
+      !isSurelyClosed(world, one, record),
+  );
+}
+
+/** The descriptor that was bound to the name last, for the thread of the call. */
+function namedDescriptor(
+  descriptors: readonly Descriptor[],
+  record: CallRecord,
+  arg: Arg | undefined,
+): Descriptor | null {
+  if (arg?.kind !== 'name') return null;
   let found: Descriptor | null = null;
-  for (const one of world.descriptors) {
+  for (const one of descriptors) {
     if (one.name !== arg.name) continue;
     const isVisible =
       one.made.thread === record.thread ? one.made.index < record.index : one.made.thread < 0;
@@ -148,6 +169,7 @@ export function worldOf(history: History): World {
     isCorrupt: history.calls.some((record) => record.result.kind === 'killed'),
   };
   addClosers(world);
+  world.isCorrupt ||= isAmbiguous(world);
   addUses(world);
   pairStreams(world);
   return world;
@@ -204,7 +226,7 @@ function filesMadeBy(
       return [newFile(files, 'eventfd', channel)];
     case 'dup':
     case 'dup2': {
-      const original = descriptorOf({ descriptors }, record, args[0]);
+      const original = namedDescriptor(descriptors, record, args[0]);
       return original === null ? [] : [original.file];
     }
     case 'open':
@@ -234,7 +256,7 @@ function opened(
   const [path, how] = record.call.args;
   const text = path?.kind === 'string' ? path.value : '';
   if (text === '/proc/self/fd/') {
-    const original = descriptorOf({ descriptors }, record, how)?.file;
+    const original = namedDescriptor(descriptors, record, how)?.file;
     const isPipe = original?.kind === 'pipe-read' || original?.kind === 'pipe-write';
     return newFile(files, isPipe ? original.kind : 'unknown', isPipe ? original.channel : channel);
   }
@@ -273,7 +295,26 @@ function closedNumber(world: World, record: CallRecord): number | null {
   if (record.result.kind === 'errno') return null;
   const arg = name === 'close' ? args[0] : args[1];
   if (arg?.kind === 'int') return arg.value;
-  return descriptorOf(world, record, arg)?.number ?? null;
+  return namedDescriptor(world.descriptors, record, arg)?.number ?? null;
+}
+
+/** Some call may mean one file or another, because its number was closed and given out again meanwhile. */
+function isAmbiguous(world: World): boolean {
+  return world.history.calls.some((record) =>
+    record.call.args.flatMap(descriptorArgs).some((arg) => {
+      const number =
+        arg.kind === 'int' && isNumberOfCall(record, arg)
+          ? arg.value
+          : namedDescriptor(world.descriptors, record, arg)?.number;
+      return number !== undefined && openAt(world, number, record).length > 1;
+    }),
+  );
+}
+
+/** Literal descriptors stand first, or third in epoll_ctl(). */
+function isNumberOfCall(record: CallRecord, arg: Arg): boolean {
+  const { name, args } = record.call;
+  return arg === args[0] || (name === 'epoll_ctl' && arg === args[2]) || !args.includes(arg);
 }
 
 function addUses(world: World): void {
