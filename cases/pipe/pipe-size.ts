@@ -8,7 +8,7 @@ export default defineCase({
     { why: 'one page', bytes: 0, ask: 4096, answer: '4096', size: 4096 },
     { why: 'three pages', bytes: 0, ask: 12288, answer: '16384', size: 16384 },
     { why: 'less than it holds', bytes: 8192, ask: 4096, answer: 'EBUSY', size: 65536 },
-    { why: 'nothing', bytes: 0, ask: 0, answer: 'EINVAL', size: 65536 },
+    { why: 'nothing', bytes: 0, ask: 0, answer: '4096', size: 4096 },
   ],
   program: ({ bytes, ask, answer, size }) => `
 init:
