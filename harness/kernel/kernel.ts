@@ -22,11 +22,13 @@ export interface KernelConfig {
   hz: number;
   /** Some thread closes descriptors, so lookups race with close and are operations. */
   closesInThreads: boolean;
+  /** Some thread changes file flags, so looking at them is an operation. */
+  flagsRace: boolean;
   /** Width of long in bits: 32 (i386, default) or 64. */
   longBits: 32 | 64;
 }
 
-export const kernelConfig: KernelConfig = { hz: 1000, closesInThreads: true, longBits: 32 };
+export const kernelConfig: KernelConfig = { hz: 1000, closesInThreads: true, flagsRace: false, longBits: 32 };
 
 /** errno by name, i386 and x86-64 numbers. */
 export const E = {

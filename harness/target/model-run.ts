@@ -60,6 +60,7 @@ export class ModelRun implements Scenario {
   private readonly numberNames = new Map<number, string>();
   private readonly hasSignals: boolean;
   private readonly tableRaces: boolean;
+  private readonly flagsRace: boolean;
 
   constructor(
     program: Program,
@@ -75,12 +76,14 @@ export class ModelRun implements Scenario {
     this.threadSlots = program.threads.map((calls, t) => calls.map((call, i) => newSlot(call, t, i)));
     this.scopes = program.threads.map(() => new Scope(this.outer));
     this.hasSignals = program.threads.some((calls) => calls.some((c) => c.name === 'kill'));
+    this.flagsRace = this.threads > 1 && program.threads.flat().some((c) => c.name === 'fcntl');
     this.tableRaces = racesOnDescriptors(program);
   }
 
   *init(): Kernel<void> {
     kernelConfig.hz = this.options.hz;
     kernelConfig.closesInThreads = this.tableRaces;
+    kernelConfig.flagsRace = this.flagsRace;
     taskConfig.signalsInUse = this.hasSignals;
     faults.perThread = this.options.faults;
     faults.taken.fill(0);
@@ -126,6 +129,8 @@ export class ModelRun implements Scenario {
 
   private *perform(slot: Slot, caller: Caller, own: readonly Slot[]): Kernel<void> {
     if (!this.isWanted(slot, own)) return;
+    // A signal that came while the thread was in user mode has had its handler by now.
+    if (this.hasSignals && slot.thread !== INIT) yield* handleSignals('signal delivery');
     slot.reached = true;
     slot.from = engine.indexOf(engine.current);
     slot.startTick = engine.jiffies;

@@ -52,8 +52,10 @@ export class File {
   readonly ops: FileOperations;
   /** f_count. */
   readonly count: Word;
-  /** f_flags; changed by fcntl only, which programs do not race. */
+  /** f_flags; changed by fcntl only. */
   flags: number;
+  /** Stands for f_flags in operations, in programs where a thread changes flags. */
+  readonly flagsWord: Word | null;
   /** private_data, typed by the owner of the operations. */
   readonly data: unknown;
   /** What the epoll implementation hangs on the file (f_ep_links, f_cblist). */
@@ -64,6 +66,7 @@ export class File {
     this.ops = ops;
     this.count = newWord('f_count', 1, this.mem);
     this.flags = flags;
+    this.flagsWord = kernelConfig.flagsRace ? newWord('f_flags', 0, this.mem) : null;
     this.data = data;
     vfs.fileInit(this);
   }

@@ -43,7 +43,7 @@ import { HarnessBug } from '../../machine/op.ts';
 import { E, kernelConfig } from '../kernel.ts';
 import { POLLERR, POLLHUP, POLLWRBAND, READABLE, WRITABLE } from '../poll-bits.ts';
 import { File, mm, type FileOperations, type PollTable } from './file.ts';
-import { isNonblocking, isReadable, isWritable } from './read-write.ts';
+import { looksNonblocking, isReadable, isWritable } from './read-write.ts';
 import { appendToUser, bytesAt } from './user-bytes.ts';
 
 /** Bytes in the ring, which is also PIPE_BUF. */
@@ -204,7 +204,7 @@ function* pipeWrite(notify: SendNotify, file: File, address: number, count: numb
       min = 1;
       continue;
     }
-    if (isNonblocking(file)) error = E.EAGAIN;
+    if (yield* looksNonblocking(file, 'pipe_write-PW7')) error = E.EAGAIN;
     else if (yield* signalPending('pipe_write-PW8')) error = E.EINTR;
     if (error !== 0) break;
     yield* notifyReader(notify, pipe, pempty);
@@ -276,7 +276,7 @@ function* pipeRead(notify: SendNotify, file: File, address: number, count: numbe
     if (pipe.data !== '') continue;
     if (peek(pipe.writers) === 0) break;
     if (pipe.waitingWriters === 0) {
-      if (text === '' && isNonblocking(file)) error = E.EAGAIN;
+      if (text === '' && (yield* looksNonblocking(file, 'pipe_read-PR7'))) error = E.EAGAIN;
       if (text !== '' || error !== 0) break;
     }
     if (yield* signalPending('pipe_read-PR8')) {

@@ -41,7 +41,7 @@ import {
 import { E, kernelConfig } from '../kernel.ts';
 import { POLLERR, POLLHUP, READABLE, WRITABLE } from '../poll-bits.ts';
 import { File, mm, type FileOperations, type PollTable } from './file.ts';
-import { isNonblocking, isReadable, isWritable } from './read-write.ts';
+import { looksNonblocking, isReadable, isWritable } from './read-write.ts';
 import { appendToUser, bytesAt } from './user-bytes.ts';
 
 export const PIPE_BUFFERS = 16;
@@ -205,7 +205,7 @@ function* readerStops(pipe: Pipe, file: File, got: number): Kernel<number | null
   // A writer that sleeps in the kernel will bring more: then even a non-blocking reader waits for it.
   if (pipe.waitingWriters === 0) {
     if (got > 0) return 0;
-    if (isNonblocking(file)) return -E.EAGAIN;
+    if (yield* looksNonblocking(file, 'pipe')) return -E.EAGAIN;
   }
   return (yield* signalPending('pipe_read')) ? -E.EINTR : null;
 }
@@ -297,7 +297,7 @@ function* fillOne(w: PipeWrite): Kernel<boolean> {
 }
 
 function* writerStops(file: File): Kernel<number | null> {
-  if (isNonblocking(file)) return -E.EAGAIN;
+  if (yield* looksNonblocking(file, 'pipe')) return -E.EAGAIN;
   return (yield* signalPending('pipe_write')) ? -E.EINTR : null;
 }
 

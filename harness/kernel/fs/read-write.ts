@@ -4,7 +4,7 @@
  * From Linux fs/read_write.c, fs/open.c and fs/fcntl.c (2.6.20; 2.5.44 is the same as far as this goes).
  */
 
-import type { Kernel } from '../../machine/index.ts';
+import { read, write, type Kernel } from '../../machine/index.ts';
 import { E } from '../kernel.ts';
 import {
   O_NONBLOCK,
@@ -36,8 +36,15 @@ export function isWritable(file: File): boolean {
   return (file.flags & ACCESS_MODE) !== O_RDONLY;
 }
 
+/** O_NONBLOCK, when nobody can change it meanwhile. */
 export function isNonblocking(file: File): boolean {
   return (file.flags & O_NONBLOCK) !== 0;
+}
+
+/** O_NONBLOCK as it is now: an operation in programs where a thread changes flags. */
+export function* looksNonblocking(file: File, site: string): Kernel<boolean> {
+  if (file.flagsWord !== null) yield* read(file.flagsWord, site);
+  return isNonblocking(file);
 }
 
 /** read(fd, address, count): bytes, or EBADF, EINVAL (no method, negative count), EFAULT, and the file's own. */
@@ -130,8 +137,10 @@ function* doFcntl(file: File, fd: number, command: number, argument: number): Ke
       setCloexec(fd, (argument & 1) !== 0);
       return 0;
     case F_GETFL:
+      if (file.flagsWord !== null) yield* read(file.flagsWord, 'sys_fcntl');
       return file.flags;
     case F_SETFL:
+      if (file.flagsWord !== null) yield* write(file.flagsWord, 0, 'sys_fcntl');
       file.flags = (file.flags & ~SETFL_MASK) | (argument & SETFL_MASK);
       return 0;
     default:

@@ -28,7 +28,7 @@ import {
 import { E } from '../kernel.ts';
 import { READABLE, WRITABLE } from '../poll-bits.ts';
 import { File, mm, type FileOperations, type PollTable } from './file.ts';
-import { isNonblocking } from './read-write.ts';
+import { looksNonblocking } from './read-write.ts';
 import { appendToUser, bytesAt } from './user-bytes.ts';
 
 /** An inode on disk. Contents are not raced over: no operations. */
@@ -151,7 +151,7 @@ function lineCondition(tty: Tty): Condition {
 function* ttyRead(file: File, address: number, count: number): Kernel<number> {
   const tty = ttyOf(file);
   while ((yield* read(tty.lines, 'n_tty_read')) === 0) {
-    if (isNonblocking(file)) return -E.EAGAIN;
+    if (yield* looksNonblocking(file, 'tty_read')) return -E.EAGAIN;
     if (yield* signalPending('n_tty_read')) return -E.EINTR;
     const entry = currentEntry(autoremoveWake);
     yield* prepareToWait(tty.readWait, entry, TaskState.INTERRUPTIBLE, 'n_tty_read');
