@@ -21,6 +21,7 @@ export interface Loss {
 export function siteOfLoss(facts: Facts, loss: Loss): string {
   const cause = causeOutside(facts, loss);
   if (cause !== null) return cause;
+  if (loss.sleeper.call.name === 'poll') return 'poller-asleep';
   if (loss.since === null) return levelSite(loss);
   if (loss.direction === 'end' || loss.direction === 'err') return endSite(facts, loss);
   if (loss.since.kind === 'would-block') return wouldBlockSite(facts, loss, loss.since);
@@ -89,8 +90,7 @@ function hasLostSlots(set: OpenFile): boolean {
 }
 
 function levelSite(loss: Loss): string {
-  if (loss.descriptor.file.kind === 'set') return 'nested-set';
-  return loss.sleeper.call.name === 'poll' ? 'poller-asleep' : 'level-asleep';
+  return loss.descriptor.file.kind === 'set' ? 'nested-set' : 'level-asleep';
 }
 
 function endSite(facts: Facts, loss: Loss): string {
