@@ -1,6 +1,7 @@
 /** Kernel specs: `base+patch+patch`, what they mean, and the kernels they build. */
 
 import { build2544, plain2544 } from '../build-2.5.44.ts';
+import { build2620 } from '../build-2.6.20.ts';
 import type { BuiltKernel } from '../kernel.ts';
 import { epollAcsem } from './epoll-acsem.ts';
 import { epollAddAndTest } from './epoll-add-and-test.ts';
@@ -23,6 +24,7 @@ const BASES: readonly Base[] = [
     build: (spec, patches) =>
       build2544(spec, patches.reduce((parts, patch) => patch.apply(parts), plain2544)),
   },
+  { name: '2.6.20', title: 'Linux 2.6.20: eventpoll as merged', build: build2620 },
 ];
 
 /** All patches, in the order in which they were proposed. */
