@@ -1,5 +1,6 @@
 /** Runs one job and judges it. */
 
+import { checkHistory } from '../check/checks.ts';
 import { judge, type Judgement } from '../check/expect.ts';
 import { signatureOf } from '../history/history.ts';
 import type { CounterexampleView } from '../history/counterexample.ts';
@@ -54,6 +55,7 @@ async function observe(job: Job, target: ExplainingTarget, control: JobControl):
   let late = false;
   const behaviour = await target.run(job.program, {
     ...optionsFor(job.program, job.overrides, job.target === 'host'),
+    checks: checkHistory,
     interrupted: (executions) => {
       control.progress?.(executions);
       late ||= performance.now() > deadline;
@@ -110,6 +112,7 @@ function explained(
     search: searchText(behaviour, job.overrides.strategy ?? 'dpor'),
     replay,
     ...(finding === undefined ? {} : { finding: signatureOf(finding.finding) }),
+    options: { ...optionsFor(job.program, job.overrides, false), checks: checkHistory },
   });
 }
 

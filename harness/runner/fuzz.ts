@@ -227,8 +227,8 @@ class Fuzzer {
         docs: ids,
         search: `${options.strategy}, seed ${options.seed}, ${complete ? 'this program explored completely' : 'sampled'}; replayed twice`,
         replay,
+        options: { checks: checkHistory, timers: options.timers, faults: options.faults },
       },
-      { checks: checkHistory, timers: options.timers, faults: options.faults },
     );
     const entry: FuzzFinding = {
       signature,

@@ -58,8 +58,8 @@ export function replay(program: Program, options: ReplayOptions): ReplayResult {
         ...(finding === undefined ? {} : { finding: signatureOf(finding) }),
         search: 'replayed twice, the same both times',
         replay: options.command,
+        options: { ...options, checks: checkHistory },
       },
-      { ...options, checks: checkHistory },
     );
     return { outcome, findings: first.findings, view };
   } catch (error) {

@@ -4,6 +4,7 @@ import { release } from 'node:os';
 import { blockFor, selects, type TargetIdentity } from '../check/selector.ts';
 import type { CounterexampleView } from '../history/counterexample.ts';
 import type { Program } from '../program/program.ts';
+import type { ToExplain } from '../target/counterexample.ts';
 import type { Target } from '../target/target.ts';
 import { metaValue, metaWords } from './load-case.ts';
 import { isPattern } from './pattern.ts';
@@ -24,17 +25,6 @@ export interface KernelEntry {
 export interface TargetOptions {
   /** Ticks per second of a model. */
   readonly hz?: number;
-}
-
-/** What a counterexample is made from. */
-export interface ToExplain {
-  readonly schedule: string;
-  /** What happened, in one sentence. */
-  readonly sentence: string;
-  /** `KASAN-UAF v11-MO1 / v11-RM6`, when a finding is shown. */
-  readonly finding?: string;
-  readonly search: string;
-  readonly replay: string;
 }
 
 /** A target that can tell one of its runs step by step. */

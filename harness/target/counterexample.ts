@@ -11,6 +11,7 @@ import { formatResult } from '../program/values.ts';
 import { Sanitizers } from '../sanitizers/index.ts';
 import type { Checks } from './confirm.ts';
 import { ledgerOf } from './ledger.ts';
+import type { RunOptions } from './target.ts';
 import type { ModelRun } from './model-run.ts';
 import { Tracer, type TracedStep } from './trace-run.ts';
 
@@ -25,6 +26,8 @@ export interface ToExplain {
   readonly docs?: readonly string[];
   readonly search: string;
   readonly replay: string;
+  /** How the run was made: timers, faults, checks. */
+  readonly options?: RunOptions;
 }
 
 /** Replays the schedule and tells the run. Throws Nondeterminism if the schedule does not fit the program. */

@@ -90,7 +90,8 @@ export class ModelTarget implements Target {
   }
 
   /** One run of the program, told step by step. */
-  explain(program: Program, what: ToExplain, options: RunOptions = {}): CounterexampleView {
+  explain(program: Program, what: ToExplain): CounterexampleView {
+    const options = what.options ?? {};
     return explainRun(this.modelRun(program, options), program, what, options.checks);
   }
 }
