@@ -161,7 +161,7 @@ class Fuzzer {
   private holds(program: Program, hunt: Hunt): boolean {
     if (hunt.target === null && this.whyStop() !== null) return true;
     if (hunt.target !== null && this.listener.stopped()) return true;
-    const behaviour = this.explore(program);
+    const behaviour = this.explore(program, (signature) => hunt.isKnown(signature));
     if (hunt.target === null) {
       this.programs++;
       if (behaviour.complete) this.complete++;
@@ -182,7 +182,7 @@ class Fuzzer {
     });
   }
 
-  private explore(program: Program): Behaviour {
+  private explore(program: Program, uninteresting: (signature: string) => boolean): Behaviour {
     const { options } = this;
     const common: RunOptions = {
       checks: checkHistory,
@@ -190,6 +190,7 @@ class Fuzzer {
       faults: options.faults,
       maxSteps: options.maxSteps,
       seed: options.seed,
+      uninteresting,
       ...(options.preemptions === undefined ? {} : { preemptions: options.preemptions }),
     };
     let behaviour = this.target.run(program, { ...common, strategy: options.strategy, runs: options.runs });
@@ -263,13 +264,15 @@ class Hunt {
     this.seen = seen;
   }
 
+  /** Whether a finding of this signature says nothing new. */
+  isKnown(signature: string): boolean {
+    return this.target === null ? this.seen.has(signature) : signature !== this.target;
+  }
+
   /** True if the program shows what is hunted. */
   look(program: Program, behaviour: Behaviour, ignore: readonly string[]): boolean {
     const found = behaviour.findings.find((f) => {
-      const signature = signatureOf(f.finding);
-      return this.target === null
-        ? !this.seen.has(signature) && !ignore.includes(f.finding.detector)
-        : signature === this.target;
+      return !this.isKnown(signatureOf(f.finding)) && !ignore.includes(f.finding.detector);
     });
     if (found === undefined) return false;
     if (this.target === null) {

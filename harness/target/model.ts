@@ -248,7 +248,8 @@ class Exploration {
   /** Replays every finding, gives it its shortest schedule, and drops none silently. */
   private confirmed(): FoundFinding[] {
     const list: FoundFinding[] = [];
-    for (const { first, times } of this.findings.values()) {
+    for (const [signature, { first, times }] of this.findings) {
+      if (this.options.uninteresting?.(signature) === true) continue;
       const { raw, schedule, history } = first;
       const shown = confirm(this.run, this.program, { finding: raw, schedule, history }, this.sanitizers, this.options.checks);
       if (typeof shown === 'string') this.broken ??= shown;

@@ -54,6 +54,8 @@ export interface RunOptions {
   readonly stopAtFirst?: boolean;
   /** Judges each history; what it proves is added to the findings. */
   readonly checks?: (history: History, program: Program) => readonly Finding[];
+  /** Signatures nobody wants to hear of again: such findings are left out, and not confirmed by replays. */
+  readonly uninteresting?: (signature: string) => boolean;
   /** Asked now and then with executions so far; true means stop (time limit, Ctrl-C). */
   readonly interrupted?: (executions: number) => boolean;
 }
