@@ -72,7 +72,7 @@ function opsOf(facts: Facts, registration: Registration): Op[] {
 /**
  * Whether some order that respects `before` explains all answers. After a close the key may be gone (the last
  * descriptor) or not (a duplicate, a call in flight, or a kernel that does not look): then both answers pass,
- * except that an ADD must not find it.
+ * except that where keys are numbers an ADD must not find it.
  */
 function hasOrder(facts: Facts, ops: readonly Op[]): boolean {
   const failed = new Set<string>();
@@ -82,7 +82,7 @@ function hasOrder(facts: Facts, ops: readonly Op[]): boolean {
     if (failed.has(key)) return false;
     for (const [at, op] of ops.entries()) {
       if ((done & (1 << at)) !== 0 || !isNext(facts, ops, done, op)) continue;
-      const next = step(op, state);
+      const next = step(op, state, facts.world.isV11);
       if (next !== null && visit(done | (1 << at), next)) return true;
     }
     failed.add(key);
@@ -103,13 +103,16 @@ function isNext(facts: Facts, ops: readonly Op[], done: number, op: Op): boolean
 function step(
   op: Op,
   state: 'absent' | 'present' | 'closed',
+  byNumber: boolean,
 ): 'absent' | 'present' | 'closed' | null {
   switch (op.op) {
     case 'CLOSE':
       return state === 'absent' ? 'absent' : 'closed';
     case 'ADD':
       if (op.answer === '0') return state === 'present' ? null : 'present';
-      return op.answer === 'EEXIST' && state === 'present' ? state : null;
+      return op.answer === 'EEXIST' && (state === 'present' || (state === 'closed' && !byNumber))
+        ? state
+        : null;
     case 'DEL':
       if (op.answer === '0') return state === 'absent' ? null : 'absent';
       return state === 'present' ? null : state;

@@ -36,6 +36,7 @@ function causeOutside(facts: Facts, loss: Loss): string | null {
   if (isNumberReused(facts, loss)) return 'number-reused';
   if (hasFaulted(facts, registration.set)) return 'after-efault';
   if (hasLostSlots(registration.set)) return 'no-slot';
+  if (isHidden(facts, loss)) return 'stale-hides-ready';
   if (!facts.world.isV11) return null;
   const others = facts.registrations.filter(
     (other) =>
@@ -43,6 +44,15 @@ function causeOutside(facts: Facts, loss: Loss): string | null {
   );
   if (others.some((other) => other.set === registration.set)) return 'dup-registered';
   return others.length > 0 ? 'two-sets' : null;
+}
+
+/** The wait asked for fewer events than there are members: others may have filled the batch (E-B49). */
+function isHidden(facts: Facts, loss: Loss): boolean {
+  const max = loss.sleeper.call.args[1];
+  if (facts.world.isV11 || !isWait(loss.sleeper) || loss.sleeper.result.kind === 'hang')
+    return false;
+  const members = facts.registrations.filter((one) => one.set === loss.registration.set);
+  return max?.kind === 'int' && max.value < members.length;
 }
 
 function isMute(facts: Facts, file: OpenFile): boolean {

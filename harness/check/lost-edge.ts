@@ -44,7 +44,7 @@ function check(history: History): Finding[] {
 function lossesOf(facts: Facts, registration: Registration): Finding[] {
   const findings: Finding[] = [];
   for (const { moment, sleeper } of momentsOf(facts, registration.set)) {
-    if (moment !== null && isFull(moment)) continue;
+    if (moment !== null && (isFull(moment) || isShared(facts, moment))) continue;
     for (const descriptor of new Set(registration.ctls.map((ctl) => ctl.descriptor))) {
       findings.push(...lossesAt(facts, registration, descriptor, moment, sleeper));
     }
@@ -76,6 +76,19 @@ function sleepsOn(facts: Facts, record: CallRecord, set: OpenFile): boolean {
   const [list] = record.call.args;
   if (record.call.name !== 'poll' || list?.kind !== 'pollfds') return false;
   return list.entries.some((entry) => descriptorOf(world, record, entry.fd)?.file === set);
+}
+
+/** From 2.6 on a wait may miss what another one has in hand, and will find it the next time (E-B48). */
+function isShared(facts: Facts, wait: CallRecord): boolean {
+  const { world } = facts;
+  if (world.isV11) return false;
+  return world.history.calls.some(
+    (other) =>
+      other !== wait &&
+      isWait(other) &&
+      !world.history.before(other, wait) &&
+      !world.history.before(wait, other),
+  );
 }
 
 /** A wait that returned as many events as it asked for may have left the others for the next. */

@@ -5,7 +5,7 @@ import type { CallRecord, Finding, History, ReportedEvent } from '../history/his
 import { distinct, factsOf, findingOf, threadOf, type Check, type Facts } from './check.ts';
 import { ERR, HUP, IN, readinessOf } from './readiness.ts';
 import { eventsOf, isWait, lastArms, setOf, type Ctl, type Registration } from './registrations.ts';
-import { isSurelyClosed, type Descriptor, type OpenFile } from './world.ts';
+import { isSurelyClosed, isSurelyReleased, type Descriptor, type OpenFile } from './world.ts';
 
 export const stale: Check = {
   name: 'stale',
@@ -129,7 +129,10 @@ function closedSite(facts: Facts, arms: readonly Ctl[], wait: CallRecord): strin
         !isSurelyClosed(world, other, wait) &&
         world.history.before(other.made, wait),
     );
-  return descriptors.some(isReused) ? 'number-reused' : 'closed';
+  if (descriptors.some(isReused)) return 'number-reused';
+  // From 2.6 on a call in flight keeps the file, and with it the registration.
+  const isGone = descriptors.every((one) => isSurelyReleased(world, one.file, wait));
+  return world.isV11 || isGone ? 'closed' : null;
 }
 
 /** From 2.6 on the mask is the state at the time of the report. */
