@@ -57,6 +57,8 @@ export function readinessOf(
       return plain(pipeFill(world, file, moment).min > 0 ? IN : 0);
     case 'stream':
       return stream(world, file, moment);
+    case 'datagram':
+      return datagram(world, file, moment);
     case 'listener': {
       const waiting = queueOf(world, file, moment, 'connect', 'accept');
       const must = waiting.min > 0 && !isInFlight(world, moment) ? IN : 0;
@@ -175,6 +177,15 @@ function stream(world: World, file: OpenFile, moment: Moment): Readiness {
     may: (inbound.max > 0 ? IN : 0) | (mayBeCut ? IN | HUP | ERR : 0) | OUT,
     isEndOnly: inbound.min <= 0,
   };
+}
+
+/** Messages of a connected pair; what the end of one side does to the other is not modelled here. */
+function datagram(world: World, file: OpenFile, moment: Moment): Readiness {
+  const { peer } = file;
+  if (peer === null || isPerhapsReleased(world, peer, moment)) return UNKNOWN;
+  const inbound = fillOf(world, [peer], [file], moment);
+  const outbound = fillOf(world, [file], [peer], moment);
+  return plain((inbound.min > 0 ? IN : 0) | (outbound.max <= 0 ? OUT : 0));
 }
 
 /** On a real machine a segment may arrive a little after the call that sent it has returned. */

@@ -12,6 +12,7 @@ export type FileKind =
   | 'pipe-write'
   | 'fifo'
   | 'stream'
+  | 'datagram'
   | 'listener'
   | 'set'
   | 'always-ready'
@@ -239,7 +240,7 @@ function filesMadeBy(
 function socketPair(files: OpenFile[], channel: string, record: CallRecord): OpenFile[] {
   const type = record.call.args[1];
   const isStream = type?.kind === 'flags' && type.names.includes('SOCK_STREAM');
-  const kind = isStream ? 'stream' : 'unknown';
+  const kind = isStream ? 'stream' : 'datagram';
   const first = newFile(files, kind, channel, true);
   const second = newFile(files, kind, channel, true);
   first.peer = second;
