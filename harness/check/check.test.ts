@@ -1,3 +1,4 @@
+import { readFileSync, readdirSync } from 'node:fs';
 import t from 'tap';
 import { parseMask, syscallOf } from '../abi/index.ts';
 import type { CallRecord, Finding, History, Result } from '../history/history.ts';
@@ -484,5 +485,26 @@ t.test('a comparison beats the exact name, that a glob, that the default block',
   t.equal(chosen('host'), 4);
   t.ok(compareReleases('6.10.2', '6.9') > 0);
   t.notOk(selects('2.6.2', { selector: '2.6.20' }));
+  t.end();
+});
+
+t.test('every catalogued bug has a program that names it, or a reason why it has none', (t) => {
+  const folder = new URL('../../../cases/bugs/', import.meta.url);
+  const files = readdirSync(folder);
+  const excused = readFileSync(new URL('README.md', folder), 'utf8').match(/^\| E-B\d+/gm) ?? [];
+  const numbers = [...Array(62).keys()].map((n) => n + 1);
+
+  for (const number of [...numbers, 81, 82]) {
+    const id = `E-B${number}`;
+    const name = `E-B${String(number).padStart(2, '0')}`;
+    const own = files.filter((file) => file.startsWith(`${name}.`) || file.startsWith(`${name}-`));
+    if (excused.includes(`| ${id}`)) t.strictSame(own, [], `${id} is excused`);
+    else t.ok(own.length > 0, `${id} has a program`);
+    for (const file of own) {
+      const { meta } = parseSyntax(readFileSync(new URL(file, folder), 'utf8'), file);
+      const docs = meta.find((entry) => entry.key === 'docs')?.value.split(' ') ?? [];
+      t.ok(docs.includes(id), `${file} names ${id}`);
+    }
+  }
   t.end();
 });
