@@ -1,0 +1,101 @@
+/** `lostwake explore`: every outcome and finding of one program on each target asked for. */
+
+import { checkHistory } from '../check/checks.ts';
+import { signatureOf } from '../history/history.ts';
+import { counterexampleText } from '../report/counterexample.ts';
+import { openCatalog } from '../runner/catalog.ts';
+import { searchText } from '../runner/execute.ts';
+import { replayCommand } from '../runner/job.ts';
+import { metaValue } from '../runner/load-case.ts';
+import { hzFor, optionsFor } from '../runner/run-options.ts';
+import { chooseTargets, placements, targetNamed, type TargetCatalog } from '../runner/targets.ts';
+import { UsageError } from '../runner/usage-error.ts';
+import type { Behaviour } from '../target/target.ts';
+import { oneProgram, overridesOf, type OneProgram } from './shared-flags.ts';
+import { BROKEN, FAILED, NOTHING, OK, ended, type Ending } from './exit-codes.ts';
+import type { CommandLine } from './flags.ts';
+import type { Place } from './main.ts';
+import { ProgressLine, textWidth } from './output.ts';
+
+export async function exploreVerb(line: CommandLine, place: Place): Promise<Ending> {
+  const one = await oneProgram(line);
+  const catalog = await openCatalog();
+  const targets = await targetsFor(line, one, catalog);
+  if (targets.length === 0) return ended(NOTHING, 'The program is for no target that is here');
+  let worst: Ending = ended(OK);
+  for (const target of targets) {
+    const ending = await exploreOn(target, one, catalog, line, place);
+    if (ending.code > worst.code) worst = ending;
+    if (place.interrupt.signal !== null) break;
+  }
+  return worst;
+}
+
+async function targetsFor(line: CommandLine, one: OneProgram, catalog: TargetCatalog): Promise<readonly string[]> {
+  const asked = { kernels: line.all('kernel'), targets: line.all('target') };
+  const chosen = await chooseTargets(catalog, asked);
+  if (chosen.length > 0) return chosen;
+  const kernel = metaValue(one.program, 'kernel');
+  if (kernel !== undefined) return [targetNamed(kernel)];
+  return placements(one.program, catalog, [])
+    .filter((p) => p.conf === undefined)
+    .map((p) => p.target);
+}
+
+async function exploreOn(
+  name: string,
+  one: OneProgram,
+  catalog: TargetCatalog,
+  line: CommandLine,
+  place: Place,
+): Promise<Ending> {
+  const overrides = overridesOf(line);
+  const hz = hzFor(one.program, overrides);
+  const target = await catalog.open(name, hz === undefined ? {} : { hz });
+  const refusal = target.refuses(one.program);
+  if (refusal !== null) throw new UsageError(`Cannot explore ${one.word} on ${name}: ${refusal}`);
+  const progress = new ProgressLine(line.has('quiet'));
+  const limit = overrides.timeLimit ?? Infinity;
+  const started = performance.now();
+  const options = { ...optionsFor(one.program, overrides, name === 'host'), checks: checkHistory };
+  const behaviour = await target.run(one.program, {
+    ...options,
+    interrupted: (executions) => {
+      progress.tell(() => `${one.word} on ${name}: ${executions} executions`);
+      return place.interrupt.signal !== null || performance.now() - started > limit;
+    },
+  });
+  progress.clear();
+  printBehaviour(behaviour, overrides.strategy ?? 'dpor', place);
+  const [first] = behaviour.findings;
+  if (behaviour.broken !== undefined) return ended(BROKEN, behaviour.broken);
+  if (first === undefined) return ended(OK);
+  const job = { caseId: one.loaded.id, row: one.row, replayName: one.word, program: one.program, target: name, overrides };
+  const replay = replayCommand(job, first.schedule);
+  if (first.schedule !== undefined && target.explain !== undefined) {
+    const view = target.explain(one.program, {
+      schedule: first.schedule,
+      sentence: first.finding.message,
+      finding: signatureOf(first.finding),
+      search: searchText(behaviour, overrides.strategy ?? 'dpor'),
+      replay,
+      options,
+    });
+    place.out.line();
+    place.out.write(counterexampleText(view, textWidth()));
+  }
+  return ended(FAILED, `${behaviour.findings.length} findings on ${name}`);
+}
+
+function printBehaviour(b: Behaviour, strategy: string, place: Place): void {
+  place.out.line(`${b.target}: ${searchText(b, strategy)}`);
+  for (const o of b.outcomes) {
+    const text = o.text === '' ? '(nothing is named)' : o.text;
+    place.out.line(`  outcome ${text}  x ${o.times}${o.schedule === undefined ? '' : `  ${o.schedule}`}`);
+  }
+  for (const { finding, times, schedule } of b.findings) {
+    place.out.line(`  finding ${signatureOf(finding)}  x ${times}: ${finding.message}`);
+    if (schedule !== undefined) place.out.line(`          ${schedule}`);
+  }
+  if (b.findings.length === 0) place.out.line('  no finding');
+}

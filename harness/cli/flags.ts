@@ -1,0 +1,210 @@
+/** All flags in one table: parsing, help and checks are read from it. */
+
+import { parseArgs } from 'node:util';
+import { suggestion, UsageError } from '../runner/usage-error.ts';
+import { EXIT_CODES } from './exit-codes.ts';
+
+export const VERBS = ['run', 'list', 'explore', 'fuzz', 'replay'] as const;
+export type Verb = (typeof VERBS)[number];
+
+type FlagType = 'text' | 'count' | 'seconds' | 'switch' | 'choice';
+
+export interface FlagSpec {
+  readonly name: string;
+  readonly type: FlagType;
+  /** Placeholder in the help, or the words of a choice. */
+  readonly value?: string;
+  readonly many?: boolean;
+  readonly fallback?: string;
+  readonly verbs: readonly Verb[];
+  readonly help: string;
+}
+
+const MODEL: readonly Verb[] = ['run', 'explore', 'fuzz', 'replay'];
+const EXPLORING: readonly Verb[] = ['run', 'explore', 'fuzz'];
+
+export const FLAGS: readonly FlagSpec[] = [
+  { name: 'kernel', type: 'text', value: 'SPEC', many: true, verbs: MODEL, help: 'a model kernel, or a pattern: 2.6.20, 2.5.44+sys_epoll-v11' },
+  { name: 'target', type: 'text', value: 'TARGET', many: true, verbs: ['run', 'explore'], help: 'host, model, or model:SPEC; default: all that a case is for' },
+  { name: 'runtest', type: 'text', value: 'LIST', many: true, verbs: ['run', 'list'], help: 'cases of a list under cases/runtest' },
+  { name: 'skip', type: 'text', value: 'NAME', many: true, verbs: ['run', 'list'], help: 'leave out a case, a row or a pattern' },
+  { name: 'cases', type: 'text', value: 'FOLDER', verbs: ['run', 'list', 'explore', 'replay'], help: 'another folder of cases' },
+  { name: 'schedule', type: 'text', value: 'TOKEN', verbs: ['replay'], help: "the schedule; default: the one in the program's header" },
+  { name: 'seed', type: 'count', value: 'N', verbs: EXPLORING, help: 'seed of sampling and fuzzing; default: a fresh one, printed first' },
+  { name: 'strategy', type: 'text', value: 'NAME', verbs: EXPLORING, fallback: 'dpor', help: 'how to explore; see "lostwake list strategies"' },
+  { name: 'preemptions', type: 'count', value: 'N', verbs: EXPLORING, help: 'bound of --strategy dfs' },
+  { name: 'timers', type: 'choice', value: 'idle|any', verbs: MODEL, help: 'timers fire when nothing else can run, or at any moment' },
+  { name: 'faults', type: 'count', value: 'N', verbs: MODEL, help: 'injected allocation failures per thread; default 0' },
+  { name: 'hz', type: 'count', value: 'N', verbs: MODEL, help: 'ticks per second of the model; default 1000' },
+  { name: 'max-steps', type: 'count', value: 'N', verbs: MODEL, help: 'steps of one execution before it counts as endless' },
+  { name: 'runs', type: 'count', value: 'N', verbs: EXPLORING, help: 'executions at most (fuzz: programs; host: iterations)' },
+  { name: 'time', type: 'seconds', value: 'SECONDS', verbs: EXPLORING, help: 'time limit: of each row (run), of the whole (explore, fuzz)' },
+  { name: 'threads', type: 'count', value: 'N', verbs: ['fuzz'], fallback: '3', help: 'threads per generated program at most' },
+  { name: 'calls', type: 'count', value: 'N', verbs: ['fuzz'], fallback: '3', help: 'calls per thread at most' },
+  { name: 'until', type: 'count', value: 'N', verbs: ['fuzz'], help: 'stop after N different findings' },
+  { name: 'ignore', type: 'text', value: 'DETECTOR', many: true, verbs: ['fuzz'], help: 'leave findings of a detector out' },
+  { name: 'jobs', type: 'count', value: 'N', verbs: ['run'], help: 'worker threads; default: the processors' },
+  { name: 'bail', type: 'switch', verbs: ['run'], help: 'stop after the first failure' },
+  { name: 'reporter', type: 'text', value: 'FORMAT[:FILE]', many: true, verbs: ['run'], help: 'text, tap, tap13 or json; default: text' },
+  { name: 'color', type: 'choice', value: 'auto|always|never', verbs: VERBS, fallback: 'auto', help: 'colour of text; NO_COLOR and FORCE_COLOR are heard' },
+  { name: 'quiet', type: 'switch', verbs: ['run', 'explore', 'fuzz'], help: 'no progress' },
+  { name: 'json', type: 'switch', verbs: ['list'], help: 'the list as JSON' },
+  { name: 'help', type: 'switch', verbs: VERBS, help: 'this text' },
+];
+
+/** What each verb is for, and what stands behind it. */
+export const VERB_HELP: Readonly<Record<Verb, { readonly usage: string; readonly about: string }>> = {
+  run: { usage: 'lostwake run [NAME|PATTERN|FILE.prog ...]', about: 'Runs cases on every target they are for.' },
+  list: { usage: 'lostwake list kernels|cases|runtest|strategies|checks', about: 'Lists what there is.' },
+  explore: { usage: 'lostwake explore NAME|FILE.prog', about: 'Shows every outcome and finding of one program.' },
+  fuzz: { usage: 'lostwake fuzz --kernel SPEC', about: 'Generates programs and shrinks what they find.' },
+  replay: { usage: 'lostwake replay NAME|FILE.prog', about: 'Shows one schedule of a program, step by step.' },
+};
+
+/** A parsed command line. */
+export class CommandLine {
+  readonly verb: Verb;
+  readonly words: readonly string[];
+  private readonly values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
+
+  constructor(
+    verb: Verb,
+    words: readonly string[],
+    values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>,
+  ) {
+    this.verb = verb;
+    this.words = words;
+    this.values = values;
+  }
+
+  /** True if the switch was given. */
+  has(name: string): boolean {
+    return this.values[name] !== undefined && this.values[name] !== false;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.values[name];
+    if (Array.isArray(value)) return String(value.at(-1));
+    return typeof value === 'string' ? value : specOf(name).fallback;
+  }
+
+  /** All values of a flag that may be given several times. */
+  all(name: string): readonly string[] {
+    const value = this.values[name];
+    if (value === undefined) return [];
+    return (Array.isArray(value) ? value : [value]).map(String);
+  }
+
+  /** A whole number, checked when parsed. */
+  count(name: string): number | undefined {
+    const text = this.text(name);
+    return text === undefined ? undefined : Number(text);
+  }
+
+  /** Seconds as milliseconds. */
+  milliseconds(name: string): number | undefined {
+    const text = this.text(name);
+    return text === undefined ? undefined : Number(text.replace(/s$/, '')) * 1000;
+  }
+}
+
+function specOf(name: string): FlagSpec {
+  const spec = FLAGS.find((flag) => flag.name === name);
+  if (spec === undefined) throw new Error(`No flag "${name}" in the table`);
+  return spec;
+}
+
+/** Reads `run --kernel 2.6.20 epoll_ctl02`. Throws a UsageError with one line. */
+export function parseCommandLine(argv: readonly string[]): CommandLine {
+  const [first, ...rest] = argv;
+  const verb = VERBS.find((v) => v === first);
+  if (first === undefined) throw new UsageError(`Cannot start without a verb: ${VERBS.join(', ')}; try --help`);
+  if (verb === undefined) {
+    const hint = suggestion(first, VERBS) || `; there are: ${VERBS.join(', ')}`;
+    throw new UsageError(`Cannot understand verb "${first}"${hint}`);
+  }
+  const own = FLAGS.filter((flag) => flag.verbs.includes(verb));
+  const known = new Map(own.map((flag) => [flag.name, flag]));
+  for (const word of rest) {
+    if (word === '--') break;
+    checkFlagWord(word, verb, known);
+  }
+  const parsed = parse(rest, own);
+  for (const flag of own) for (const value of [parsed.values[flag.name]].flat()) checkValue(flag, value);
+  return new CommandLine(verb, parsed.positionals, parsed.values);
+}
+
+function checkFlagWord(word: string, verb: Verb, known: ReadonlyMap<string, FlagSpec>): void {
+  const match = /^--([^=]+)/.exec(word);
+  if (match === null) {
+    if (/^-[^-\d]/.test(word))
+      throw new UsageError(`Cannot understand "${word}": flags are long here; try "lostwake ${verb} --help"`);
+    return;
+  }
+  const name = match[1];
+  if (known.has(name)) return;
+  const elsewhere = FLAGS.find((flag) => flag.name === name);
+  if (elsewhere !== undefined)
+    throw new UsageError(`Cannot use --${name} with ${verb}: it is for ${elsewhere.verbs.join(', ')}`);
+  const hint = suggestion(name, known.keys()) || `; try "lostwake ${verb} --help"`;
+  throw new UsageError(`Cannot understand flag --${name}${hint}`);
+}
+
+function parse(rest: readonly string[], own: readonly FlagSpec[]) {
+  try {
+    return parseArgs({
+      args: [...rest],
+      allowPositionals: true,
+      strict: true,
+      options: Object.fromEntries(
+        own.map((flag) => [
+          flag.name,
+          { type: flag.type === 'switch' ? ('boolean' as const) : ('string' as const), multiple: flag.many ?? false },
+        ]),
+      ),
+    });
+  } catch (thrown) {
+    // parseArgs explains itself in several sentences; the first says it.
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    const [sentence] = message.split(/\. |\n/);
+    throw new UsageError(`Cannot read the command line: ${sentence.replace(/^Option /, 'option ')}`);
+  }
+}
+
+const COUNT_MAX = 1e12;
+
+function checkValue(flag: FlagSpec, value: string | boolean | undefined): void {
+  if (typeof value !== 'string') return;
+  const refuse = (wanted: string): never => {
+    throw new UsageError(`Cannot use --${flag.name} "${value}": ${wanted}`);
+  };
+  if (flag.type === 'count' && !(/^\d+$/.test(value) && Number(value) <= COUNT_MAX)) refuse('a whole number is wanted');
+  if (flag.type === 'seconds' && !(/^\d+(\.\d+)?s?$/.test(value) && Number.parseFloat(value) > 0))
+    refuse('seconds are wanted, as 60 or 0.5');
+  if (flag.type === 'choice' && !(flag.value ?? '').split('|').includes(value))
+    refuse(`one of ${(flag.value ?? '').split('|').join(', ')} is wanted`);
+  if (flag.type === 'text' && value === '') refuse('something is wanted');
+}
+
+/** Help of one verb, from the table. */
+export function verbHelp(verb: Verb): string {
+  const own = FLAGS.filter((flag) => flag.verbs.includes(verb));
+  const lines = [`Usage: ${VERB_HELP[verb].usage} [flags]`, '', VERB_HELP[verb].about, '', 'Flags:'];
+  const heads = own.map((flag) => `  --${flag.name}${flag.value === undefined ? '' : ` ${flag.value}`}`);
+  const width = Math.max(...heads.map((head) => head.length)) + 2;
+  for (const [at, flag] of own.entries()) {
+    const more = `${flag.many === true ? ' (repeatable)' : ''}${flag.fallback === undefined ? '' : ` [${flag.fallback}]`}`;
+    lines.push(`${heads[at].padEnd(width)}${flag.help}${more}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** Help of the whole command. */
+export function mainHelp(): string {
+  const lines = ['Usage: lostwake VERB [words] [flags]', '', 'Verbs:'];
+  for (const verb of VERBS) lines.push(`  ${verb.padEnd(9)}${VERB_HELP[verb].about}`);
+  lines.push('', 'Exit codes:');
+  for (const { code, meaning } of EXIT_CODES) lines.push(`  ${String(code).padEnd(5)}${meaning}`);
+  lines.push('', '"lostwake VERB --help" has the flags of a verb.');
+  return `${lines.join('\n')}\n`;
+}

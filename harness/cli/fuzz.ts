@@ -1,0 +1,109 @@
+/** `lostwake fuzz`: seed first, each finding as it is found, the command that replays the last one last. */
+
+import { randomInt } from 'node:crypto';
+import { join } from 'node:path';
+import { counterexampleText } from '../report/counterexample.ts';
+import { loadKnownBugs } from '../runner/bug-index.ts';
+import { openCatalog } from '../runner/catalog.ts';
+import { fuzz, type FuzzFinding, type FuzzOptions, type FuzzResult } from '../runner/fuzz.ts';
+import { chooseTargets, selectorOf } from '../runner/targets.ts';
+import { UsageError } from '../runner/usage-error.ts';
+import { strategyOf, timersOf } from './shared-flags.ts';
+import { BROKEN, FAILED, OK, ended, type Ending } from './exit-codes.ts';
+import type { CommandLine } from './flags.ts';
+import type { Place } from './main.ts';
+import { ProgressLine, textWidth } from './output.ts';
+
+const DEFAULT_SECONDS = 60;
+const EXECUTIONS_PER_PROGRAM = 2000;
+const STEPS_PER_EXECUTION = 2000;
+
+export async function fuzzVerb(line: CommandLine, place: Place): Promise<Ending> {
+  if (line.words.length > 0) throw new UsageError(`Cannot fuzz "${line.words[0]}": programs are generated; give --kernel`);
+  const options = await optionsOf(line);
+  const progress = new ProgressLine(line.has('quiet'));
+  const started = performance.now();
+  place.out.line(header(options));
+  const result = await fuzz(
+    options,
+    {
+      found: (finding) => {
+        progress.clear();
+        place.out.write(findingText(finding));
+      },
+      progress: (s) =>
+        progress.tell(
+          () => `${s.programs} programs, ${s.executions} executions, ${s.findings} findings ${s.doing}`.trimEnd(),
+        ),
+      stopped: () => place.interrupt.signal !== null,
+      clock: () => performance.now() - started,
+    },
+    await loadKnownBugs(),
+  );
+  progress.clear();
+  place.out.write(summary(result));
+  if (result.broken !== undefined) return ended(BROKEN, result.broken);
+  return result.findings.length > 0 ? ended(FAILED, `${result.findings.length} findings`) : ended(OK);
+}
+
+async function optionsOf(line: CommandLine): Promise<FuzzOptions> {
+  const kernels = line.all('kernel');
+  if (kernels.length !== 1) throw new UsageError(`Cannot fuzz ${kernels.length} kernels: give one --kernel`);
+  const [target] = await chooseTargets(await openCatalog(), { kernels, targets: [] });
+  const threads = line.count('threads') ?? 3;
+  const calls = line.count('calls') ?? 3;
+  if (threads < 1 || threads > 4) throw new UsageError(`Cannot use --threads ${threads}: 1 to 4 are wanted`);
+  if (calls < 1 || calls > 8) throw new UsageError(`Cannot use --calls ${calls}: 1 to 8 are wanted`);
+  const programs = line.count('runs') ?? Infinity;
+  const seconds = line.milliseconds('time');
+  const preemptions = line.count('preemptions');
+  const hz = line.count('hz') ?? 1000;
+  if (hz === 0) throw new UsageError('Cannot use --hz 0: at least one tick per second is wanted');
+  return {
+    kernel: selectorOf(target),
+    seed: line.count('seed') ?? randomInt(2 ** 31),
+    // A number of programs is a limit of its own: then no clock decides what is found.
+    timeMs: seconds ?? (programs === Infinity ? DEFAULT_SECONDS * 1000 : Infinity),
+    programs,
+    threads,
+    calls,
+    until: line.count('until') ?? Infinity,
+    strategy: strategyOf(line),
+    runs: EXECUTIONS_PER_PROGRAM,
+    timers: timersOf(line) ?? 'idle',
+    faults: line.count('faults') ?? 0,
+    maxSteps: line.count('max-steps') ?? STEPS_PER_EXECUTION,
+    hz,
+    folder: join('reports', 'fuzz'),
+    ignore: line.all('ignore'),
+    ...(preemptions === undefined ? {} : { preemptions }),
+  };
+}
+
+function header(o: FuzzOptions): string {
+  const limits = [
+    ...(o.timeMs === Infinity ? [] : [`${o.timeMs / 1000} s`]),
+    ...(o.programs === Infinity ? [] : [`${o.programs} programs`]),
+    ...(o.until === Infinity ? [] : [`${o.until} findings`]),
+  ];
+  return (
+    `seed ${o.seed}, kernel ${o.kernel}, ${o.strategy}, up to ${o.threads} threads of ${o.calls} calls, ` +
+    `timers ${o.timers}, faults ${o.faults}, hz ${o.hz}; until ${limits.join(' or ')}`
+  );
+}
+
+function findingText(f: FuzzFinding): string {
+  const ids = f.ids.length === 0 ? 'not catalogued' : f.ids.join(' ');
+  const calls = f.program.threads.reduce((n, thread) => n + thread.length, f.program.init.length);
+  const head = `FOUND ${f.signature} (${ids}), shrunk from ${f.callsFound} calls to ${calls}`;
+  return `\n${head}\n${counterexampleText(f.view, textWidth())}`;
+}
+
+function summary(r: FuzzResult): string {
+  const covered = `${r.complete} of ${r.programs} programs explored completely, the others sampled; ${r.executions} executions`;
+  const lines = ['', `${r.findings.length} findings (stopped: ${r.stopped}); ${covered}`];
+  for (const f of r.findings) lines.push(`  ${f.signature}${f.ids.length === 0 ? '' : ` (${f.ids.join(' ')})`}`);
+  // Last, so that it is what stands above the prompt.
+  for (const f of r.findings) lines.push(f.replay);
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,135 @@
+/** `lostwake run`: cases on targets, in the formats asked for. */
+
+import { availableParallelism, release } from 'node:os';
+import { jsonReporter } from '../report/json.ts';
+import type { Reporter, ReporterOptions, Write } from '../report/reporter.ts';
+import { tapReporter } from '../report/tap.ts';
+import { textReporter } from '../report/text.ts';
+import { outcomeWords } from '../report/words.ts';
+import { openCatalog } from '../runner/catalog.ts';
+import { readKnownFailures } from '../runner/known.ts';
+import { outcomeOf, type RunReport } from '../runner/result.ts';
+import { runCases } from '../runner/run-cases.ts';
+import { selectCases } from '../runner/select.ts';
+import { chooseTargets } from '../runner/targets.ts';
+import { suggestion, UsageError } from '../runner/usage-error.ts';
+import { casesFolderOf, overridesOf } from './shared-flags.ts';
+import { BROKEN, FAILED, NOTHING, OK, ended, type Ending } from './exit-codes.ts';
+import type { CommandLine } from './flags.ts';
+import type { Place } from './main.ts';
+import { ProgressLine, WholeFile, textWidth, wantsColor } from './output.ts';
+
+type Make = (write: Write, options: ReporterOptions) => Reporter;
+
+/** Formats by name. */
+const REPORTERS: Readonly<Record<string, Make>> = {
+  text: textReporter,
+  tap: (write, options) => tapReporter(write, options, 14),
+  tap13: (write, options) => tapReporter(write, options, 13),
+  json: jsonReporter,
+};
+
+interface Output {
+  readonly reporter: Reporter;
+  readonly file: WholeFile | null;
+}
+
+export async function runVerb(line: CommandLine, place: Place): Promise<Ending> {
+  const overrides = overridesOf(line);
+  const casesFolder = casesFolderOf(line);
+  const catalog = await openCatalog();
+  const chosen = await chooseTargets(catalog, { kernels: line.all('kernel'), targets: line.all('target') });
+  const cases = await selectCases({
+    casesFolder,
+    words: line.words,
+    runtest: line.all('runtest'),
+    skip: line.all('skip'),
+  });
+  const outputs = openOutputs(line, place);
+  const progress = new ProgressLine(line.has('quiet'));
+  const report = await runCases(
+    {
+      cases,
+      chosen,
+      overrides,
+      jobs: jobsOf(line),
+      bail: line.has('bail'),
+      known: readKnownFailures(casesFolder),
+      environment: environmentOf(line),
+    },
+    { catalog, catalogUrl: new URL('../runner/catalog.js', import.meta.url).href },
+    {
+      caseDone: (result) => {
+        progress.clear();
+        for (const { reporter } of outputs) reporter.caseDone?.(result);
+      },
+      progress: (state) =>
+        progress.tell(() => `${state.done}/${state.total} runs, ${state.failed} failed; ${state.now}`),
+      stopper: (stop) => place.interrupt.onStop(() => stop(`interrupted by ${place.interrupt.signal ?? 'signal'}`)),
+    },
+  );
+  progress.clear();
+  for (const { reporter, file } of outputs) {
+    reporter.end(report);
+    file?.finish();
+  }
+  return endingFor(report);
+}
+
+function jobsOf(line: CommandLine): number {
+  const jobs = line.count('jobs') ?? availableParallelism();
+  if (jobs === 0) throw new UsageError('Cannot use --jobs 0: at least one is wanted');
+  return jobs;
+}
+
+/** The formats asked for, each with its place: standard output at most once. */
+function openOutputs(line: CommandLine, place: Place): Output[] {
+  const asked = line.all('reporter').length === 0 ? ['text'] : line.all('reporter');
+  const parsed = asked.map((text) => {
+    const at = text.indexOf(':');
+    const format = at < 0 ? text : text.slice(0, at);
+    const path = at < 0 ? undefined : text.slice(at + 1);
+    const make = REPORTERS[format];
+    if (make === undefined) {
+      const names = Object.keys(REPORTERS);
+      const hint = suggestion(format, names) || `; there are: ${names.join(', ')}`;
+      throw new UsageError(`Cannot use --reporter "${format}"${hint}`);
+    }
+    if (path === '') throw new UsageError(`Cannot use --reporter "${text}": a file name is wanted after ":"`);
+    return { make, path, format };
+  });
+  if (parsed.filter((one) => one.path === undefined).length > 1)
+    throw new UsageError('Cannot print two reports to standard output: give one of them a file, as tap:FILE');
+  return parsed.map(({ make, path }) => {
+    const options = (color: boolean): ReporterOptions => ({ color, quiet: line.has('quiet'), width: textWidth() });
+    if (path === undefined) {
+      const color = wantsColor(line.text('color'));
+      return { reporter: make((text) => place.out.write(text), options(color)), file: null };
+    }
+    const file = new WholeFile(path);
+    return { reporter: make((text) => file.write(text), options(false)), file };
+  });
+}
+
+function environmentOf(line: CommandLine): Record<string, string> {
+  return {
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    kernel: release(),
+    command: ['lostwake', line.verb, ...process.argv.slice(3)].join(' '),
+  };
+}
+
+function endingFor(report: RunReport): Ending {
+  const words = outcomeWords(report);
+  switch (outcomeOf(report)) {
+    case 'nothing':
+      return ended(NOTHING, words);
+    case 'broken':
+      return ended(BROKEN, words);
+    case 'failed':
+      return ended(FAILED, words);
+    default:
+      return ended(OK);
+  }
+}
