@@ -8,7 +8,15 @@ import { newDriver, openDevice } from './drivers/char/eventpoll-device.ts';
 import type { Driver, EntryPoints } from './drivers/char/eventpoll.ts';
 import { sysEpollCreate, sysEpollCtl, sysEpollWait } from './drivers/char/eventpoll-calls.ts';
 import { openPipeInode } from './fs/fifo-2.5.44.ts';
-import { closeAll, fget, fput, mm, resetFiles, type FileOperations, type VfsHooks } from './fs/file.ts';
+import {
+  closeAll,
+  fget,
+  fput,
+  mm,
+  resetFiles,
+  type FileOperations,
+  type VfsHooks,
+} from './fs/file.ts';
 import { resetNames, type FileSystem, type Opener } from './fs/namei.ts';
 import { PipeInode, makePipe, newPipeOperations, type SendNotify } from './fs/pipe-2.5.44.ts';
 import { E, type BuiltKernel, type Syscall } from './kernel.ts';
@@ -85,7 +93,9 @@ function addMemorySyscalls(syscalls: Map<string, Syscall>): void {
 function addEpollSyscalls(syscalls: Map<string, Syscall>, driver: Driver): void {
   syscalls.set('epoll_create', ([maxfds]) => sysEpollCreate(driver, maxfds));
   syscalls.set('epoll_ctl', ([epfd, op, fd, events]) => sysEpollCtl(driver, epfd, op, fd, events));
-  syscalls.set('epoll_wait', ([epfd, out, timeoutMs]) => sysEpollWait(driver, epfd, out, timeoutMs));
+  syscalls.set('epoll_wait', ([epfd, out, timeoutMs]) =>
+    sysEpollWait(driver, epfd, out, timeoutMs),
+  );
 }
 
 /** ioctl(fd, command, argument): what the file answers, EBADF, or ENOTTY without the method. */

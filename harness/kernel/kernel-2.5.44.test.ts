@@ -94,7 +94,8 @@ class Libc {
   *batch(address: number, n: number): Kernel<string> {
     const slots = yield* loadSlots(address, n);
     const names = Object.entries(this.fd);
-    const nameOf = (fd: number): string => names.find(([, value]) => value === fd)?.[0] ?? `fd${fd}`;
+    const nameOf = (fd: number): string =>
+      names.find(([, value]) => value === fd)?.[0] ?? `fd${fd}`;
     return `{${slots.map((slot) => `${nameOf(slot.fd)}:${slot.revents}`).join(',')}}`;
   }
 
@@ -104,7 +105,9 @@ class Libc {
     const n = yield* this.call('poll', at, 1, timeoutMs);
     const stored = this.kernel.mm.load(at);
     const revents =
-      typeof stored === 'object' && stored !== null && 'revents' in stored ? Number(stored.revents) : 0;
+      typeof stored === 'object' && stored !== null && 'revents' in stored
+        ? Number(stored.revents)
+        : 0;
     return n < 0 ? n : revents;
   }
 
@@ -226,11 +229,22 @@ t.test('epoll_create() sizes: pages, not descriptors (E-R1, E-B34)', (t) => {
   t.equal(epFdsPages(512), 1);
   t.equal(epFdsPages(513), 2);
   const sizes: readonly (readonly [number, string])[] = [
-    [131073, 'EINVAL'], [131072, 'EINVAL'], [131071, '3'], [0, '3'], [511, '3'], [-1, '3'],
-    [-512, '3'], [-513, 'EINVAL'], [-2147483648, 'EINVAL'],
+    [131073, 'EINVAL'],
+    [131072, 'EINVAL'],
+    [131071, '3'],
+    [0, '3'],
+    [511, '3'],
+    [-1, '3'],
+    [-512, '3'],
+    [-513, 'EINVAL'],
+    [-2147483648, 'EINVAL'],
   ];
   for (const [size, expected] of sizes)
-    t.equal(alone(V11, (u) => u.note('A', u.make('A', size))).out, `A=${expected}`, `create(${size})`);
+    t.equal(
+      alone(V11, (u) => u.note('A', u.make('A', size))).out,
+      `A=${expected}`,
+      `create(${size})`,
+    );
   const useless = alone(V11, function* (u) {
     yield* u.pipe('r', 'w');
     yield* u.make('A', -1);
@@ -359,8 +373,22 @@ t.test('the set as a device: errnos of open, ioctl, mmap, write (errno table)', 
     yield* u.note('busy2', ioctl(EP_FREE));
     yield* u.note('odd', u.call('write', u.fd.D, u.buffer, 7));
     yield* u.note('bad', u.call('write', u.fd.D, 0x10000, 8));
-    yield* u.note('put', u.device('D', [['r', IN], [99, IN], ['w', OUT]]));
-    yield* u.note('again', u.device('D', [['r', IN | HUP], ['w', POLLREMOVE], ['w', POLLREMOVE]]));
+    yield* u.note(
+      'put',
+      u.device('D', [
+        ['r', IN],
+        [99, IN],
+        ['w', OUT],
+      ]),
+    );
+    yield* u.note(
+      'again',
+      u.device('D', [
+        ['r', IN | HUP],
+        ['w', POLLREMOVE],
+        ['w', POLLREMOVE],
+      ]),
+    );
     u.kernel.mm.store(u.buffer, { fd: u.fd.r, events: 0, revents: 0 });
     yield* u.note('is', ioctl(EP_ISPOLLED, u.buffer));
     u.out.mask = JSON.stringify(u.kernel.mm.load(u.buffer));
@@ -413,29 +441,32 @@ t.test('the timeout is rounded down and overflows like an int (E-B42)', (t) => {
   t.end();
 });
 
-t.test('pipes: a write of no more than a page is atomic, and START stays where it is (E-R17, E-R18)', (t) => {
-  const { out } = alone(V11, function* (u) {
-    yield* u.pipe('r', 'w');
-    yield* u.note('a', u.write('w', 4046));
-    yield* u.note('b', u.write('w', 100));
-    yield* u.note('c', u.write('w', 5000));
-    yield* u.note('d', u.write('w', 1));
-    yield* u.note('e', u.poll('w', OUT | IN, 0));
-    yield* u.note('f', u.read('r', 9999));
-    yield* u.note('g', u.read('r', 1));
-    yield* u.note('h', u.poll('r', OUT | IN, 0));
-    yield* u.note('i', u.call('read', u.fd.w, u.buffer, 1));
-    yield* u.note('j', u.call('write', u.fd.r, u.buffer, 1));
-    yield* u.call('close', u.fd.r);
-    yield* u.note('k', u.write('w', 1));
-    yield* u.note('l', u.poll('w', 0, 0));
-  });
-  t.equal(
-    out,
-    'a=4046 b=EAGAIN c=50 d=EAGAIN e=1 f=4096 g=EAGAIN h=4 i=EBADF j=EBADF k=EPIPE l=8',
-  );
-  t.end();
-});
+t.test(
+  'pipes: a write of no more than a page is atomic, and START stays where it is (E-R17, E-R18)',
+  (t) => {
+    const { out } = alone(V11, function* (u) {
+      yield* u.pipe('r', 'w');
+      yield* u.note('a', u.write('w', 4046));
+      yield* u.note('b', u.write('w', 100));
+      yield* u.note('c', u.write('w', 5000));
+      yield* u.note('d', u.write('w', 1));
+      yield* u.note('e', u.poll('w', OUT | IN, 0));
+      yield* u.note('f', u.read('r', 9999));
+      yield* u.note('g', u.read('r', 1));
+      yield* u.note('h', u.poll('r', OUT | IN, 0));
+      yield* u.note('i', u.call('read', u.fd.w, u.buffer, 1));
+      yield* u.note('j', u.call('write', u.fd.r, u.buffer, 1));
+      yield* u.call('close', u.fd.r);
+      yield* u.note('k', u.write('w', 1));
+      yield* u.note('l', u.poll('w', 0, 0));
+    });
+    t.equal(
+      out,
+      'a=4046 b=EAGAIN c=50 d=EAGAIN e=1 f=4096 g=EAGAIN h=4 i=EBADF j=EBADF k=EPIPE l=8',
+    );
+    t.end();
+  },
+);
 
 t.test('pipe edges: the lost ones of E-B19, E-B20 and E-B21, and the one that is not lost', (t) => {
   const wrapped: Body = function* (u) {
@@ -526,65 +557,69 @@ t.test('one thread is enough for E-B6, E-B7, E-B8, E-B9', (t) => {
   t.end();
 });
 
-t.test('numbers that were closed: E-B10, E-B11; masks: E-B14, E-B16, E-B17; deaf files: E-B18, E-B23', (t) => {
-  const b10 = alone(V11, function* (u) {
-    yield* u.make('A', 10);
-    yield* u.pipe('r', 'w');
-    yield* u.ctl('A', ADD, 'r', IN);
-    yield* u.write('w', 'a');
-    yield* u.call('close', u.fd.r);
-    yield* u.pipe('r', 'w2');
-    yield* u.note('stale', u.wait('A', 0));
-    yield* u.note('add', u.ctl('A', ADD, 'r', IN));
-    yield* u.note('mod', u.ctl('A', MOD, 'r', IN));
-    yield* u.write('w2', 'a');
-    yield* u.note('x', u.wait('A', 0));
-  });
-  t.equal(b10.out, 'stale={r:1} add=EEXIST mod=0 x=0');
-  const masks = alone(V11, function* (u) {
-    yield* u.make('A', 10);
-    yield* u.pipe('r', 'w');
-    yield* u.ctl('A', ADD, 'r', OUT);
-    yield* u.write('w', 'a');
-    yield* u.ctl('A', MOD, 'r', IN);
-    yield* u.note('b14', u.wait('A', 0));
-    yield* u.read('r', 1);
-    yield* u.write('w', 'a');
-    yield* u.ctl('A', MOD, 'r', OUT);
-    yield* u.note('b16', u.wait('A', 0));
-    yield* u.ctl('A', MOD, 'r', IN);
-    yield* u.call('close', u.fd.w);
-    yield* u.note('b17', u.wait('A', 0));
-  });
-  t.equal(masks.out, 'b14=0 b16={r:1} b17=0');
-  const deaf = alone(V11, function* (u) {
-    yield* u.make('A', 10);
-    yield* u.pipe('r', 'w');
-    u.kernel.mm.store(u.buffer, 'f');
-    yield* u.call('mkfifo', u.buffer);
-    yield* u.open('f', 'f', 2 | O_NONBLOCK);
-    yield* u.open('tty', '/dev/tty', 0);
-    yield* u.open('file', '/tmp/file', 0);
-    yield* u.open('r2', `/proc/self/fd/${u.fd.r}`, O_NONBLOCK);
-    const results: string[] = [];
-    for (const name of ['f', 'tty', 'file', 'A', 'r2']) results.push(show(yield* u.ctl('A', ADD, name, IN)));
-    u.out.adds = results.join();
-    yield* u.write('f', 'a');
-    yield* u.write('w', 'a');
-    yield* u.note('x', u.wait('A', 0));
-    yield* u.note('y', u.read('r2', 5));
-    yield* u.note('z', u.read('f', 5));
-  });
-  t.equal(deaf.out, 'adds=0,0,0,0,0 x=0 y=1 z=1');
-  const b22 = alone(V11, function* (u) {
-    yield* u.pipe('r', 'w');
-    yield* u.open('r2', `/proc/self/fd/${u.fd.r}`, O_NONBLOCK);
-    yield* u.call('close', u.fd.r);
-    yield* u.note('n', u.write('w', 'a'));
-  });
-  t.ok(has(b22, 'KASAN-UAF v11-FN1 / __fput'), 'E-B22');
-  t.end();
-});
+t.test(
+  'numbers that were closed: E-B10, E-B11; masks: E-B14, E-B16, E-B17; deaf files: E-B18, E-B23',
+  (t) => {
+    const b10 = alone(V11, function* (u) {
+      yield* u.make('A', 10);
+      yield* u.pipe('r', 'w');
+      yield* u.ctl('A', ADD, 'r', IN);
+      yield* u.write('w', 'a');
+      yield* u.call('close', u.fd.r);
+      yield* u.pipe('r', 'w2');
+      yield* u.note('stale', u.wait('A', 0));
+      yield* u.note('add', u.ctl('A', ADD, 'r', IN));
+      yield* u.note('mod', u.ctl('A', MOD, 'r', IN));
+      yield* u.write('w2', 'a');
+      yield* u.note('x', u.wait('A', 0));
+    });
+    t.equal(b10.out, 'stale={r:1} add=EEXIST mod=0 x=0');
+    const masks = alone(V11, function* (u) {
+      yield* u.make('A', 10);
+      yield* u.pipe('r', 'w');
+      yield* u.ctl('A', ADD, 'r', OUT);
+      yield* u.write('w', 'a');
+      yield* u.ctl('A', MOD, 'r', IN);
+      yield* u.note('b14', u.wait('A', 0));
+      yield* u.read('r', 1);
+      yield* u.write('w', 'a');
+      yield* u.ctl('A', MOD, 'r', OUT);
+      yield* u.note('b16', u.wait('A', 0));
+      yield* u.ctl('A', MOD, 'r', IN);
+      yield* u.call('close', u.fd.w);
+      yield* u.note('b17', u.wait('A', 0));
+    });
+    t.equal(masks.out, 'b14=0 b16={r:1} b17=0');
+    const deaf = alone(V11, function* (u) {
+      yield* u.make('A', 10);
+      yield* u.pipe('r', 'w');
+      u.kernel.mm.store(u.buffer, 'f');
+      yield* u.call('mkfifo', u.buffer);
+      yield* u.open('f', 'f', 2 | O_NONBLOCK);
+      yield* u.open('tty', '/dev/tty', 0);
+      yield* u.open('file', '/tmp/file', 0);
+      yield* u.open('r2', `/proc/self/fd/${u.fd.r}`, O_NONBLOCK);
+      const results: string[] = [];
+      for (const name of ['f', 'tty', 'file', 'A', 'r2'])
+        results.push(show(yield* u.ctl('A', ADD, name, IN)));
+      u.out.adds = results.join();
+      yield* u.write('f', 'a');
+      yield* u.write('w', 'a');
+      yield* u.note('x', u.wait('A', 0));
+      yield* u.note('y', u.read('r2', 5));
+      yield* u.note('z', u.read('f', 5));
+    });
+    t.equal(deaf.out, 'adds=0,0,0,0,0 x=0 y=1 z=1');
+    const b22 = alone(V11, function* (u) {
+      yield* u.pipe('r', 'w');
+      yield* u.open('r2', `/proc/self/fd/${u.fd.r}`, O_NONBLOCK);
+      yield* u.call('close', u.fd.r);
+      yield* u.note('n', u.write('w', 'a'));
+    });
+    t.ok(has(b22, 'KASAN-UAF v11-FN1 / __fput'), 'E-B22');
+    t.end();
+  },
+);
 
 t.test('buffers: E-B28, E-B29, E-B31, E-B39, E-B40', (t) => {
   const b28 = alone(V11, function* (u) {
@@ -686,7 +721,11 @@ t.test('E-R35: who reads EAGAIN and then waits gets the event', (t) => {
     ],
     names: ['x', 'y', 'n'],
   });
-  t.same(seen.outcomes, ['x={r:1} y=EAGAIN n=1', 'x=⊥ y=1 n=1'], 'x is ⊥ only because it was not called');
+  t.same(
+    seen.outcomes,
+    ['x={r:1} y=EAGAIN n=1', 'x=⊥ y=1 n=1'],
+    'x is ⊥ only because it was not called',
+  );
   t.end();
 });
 
@@ -694,17 +733,37 @@ t.test('two epoll_ctl() at once: E-B2, E-B3, E-B4, E-B5 on v11, none with acsem'
   const pairs: readonly (readonly [string, Litmus, string])[] = [
     [
       'E-B2 MOD and DEL',
-      { init: registered, threads: [(u) => u.note('m', u.ctl('A', MOD, 'r', OUT)), (u) => u.note('d', u.ctl('A', DEL, 'r'))] },
+      {
+        init: registered,
+        threads: [
+          (u) => u.note('m', u.ctl('A', MOD, 'r', OUT)),
+          (u) => u.note('d', u.ctl('A', DEL, 'r')),
+        ],
+      },
       'KASAN-UAF v11-MO1 / v11-RM6',
     ],
     [
       'E-B3 DEL and DEL',
-      { init: registered, threads: [(u) => u.note('c', u.ctl('A', DEL, 'r')), (u) => u.note('d', u.ctl('A', DEL, 'r'))], names: ['c', 'd'] },
+      {
+        init: registered,
+        threads: [
+          (u) => u.note('c', u.ctl('A', DEL, 'r')),
+          (u) => u.note('d', u.ctl('A', DEL, 'r')),
+        ],
+        names: ['c', 'd'],
+      },
       'OOPS v11-RM3',
     ],
     [
       'E-B4 ADD, DEL and a write',
-      { init: registrable, threads: [(u) => u.note('a', u.ctl('A', ADD, 'r', IN)), (u) => u.note('d', u.ctl('A', DEL, 'r')), (u) => u.note('w', u.write('w', 'a'))] },
+      {
+        init: registrable,
+        threads: [
+          (u) => u.note('a', u.ctl('A', ADD, 'r', IN)),
+          (u) => u.note('d', u.ctl('A', DEL, 'r')),
+          (u) => u.note('w', u.write('w', 'a')),
+        ],
+      },
       'KASAN-UAF v11-NP1 / v11-RM6',
     ],
   ];
@@ -714,11 +773,17 @@ t.test('two epoll_ctl() at once: E-B2, E-B3, E-B4, E-B5 on v11, none with acsem'
     t.ok(has(v11, finding), `${name}: ${[...v11.findings].join(', ')} in ${v11.executions}`);
     const acsem = all(ACSEM, litmus);
     t.equal(acsem.end, 'exhausted');
-    t.notOk(['KASAN', 'OOPS', 'DOUBLE', 'LOCKDEP', 'KCSAN', 'HUNG'].some((d) => has(acsem, d)), [...acsem.findings].join(', '));
+    t.notOk(
+      ['KASAN', 'OOPS', 'DOUBLE', 'LOCKDEP', 'KCSAN', 'HUNG'].some((d) => has(acsem, d)),
+      [...acsem.findings].join(', '),
+    );
   }
   const twice: Litmus = {
     init: registrable,
-    threads: [(u) => u.note('a', u.ctl('A', ADD, 'r', IN)), (u) => u.note('b', u.ctl('A', ADD, 'r', IN))],
+    threads: [
+      (u) => u.note('a', u.ctl('A', ADD, 'r', IN)),
+      (u) => u.note('b', u.ctl('A', ADD, 'r', IN)),
+    ],
     names: ['a', 'b'],
   };
   t.same(all(V11, twice).outcomes, ['a=0 b=0', 'a=0 b=EEXIST', 'a=EEXIST b=0'], 'E-B5');
@@ -731,7 +796,10 @@ t.test('create in the open: E-B25 and E-B26', (t) => {
     *init(u) {
       yield* u.pipe('r', 'w');
     },
-    threads: [(u) => u.note('A', u.make('A', 10)), (u) => u.note('x', u.call('epoll_ctl', 5, ADD, 3, IN))],
+    threads: [
+      (u) => u.note('A', u.make('A', 10)),
+      (u) => u.note('x', u.call('epoll_ctl', 5, ADD, 3, IN)),
+    ],
     names: ['A', 'x'],
   });
   t.ok(b25.findings.has('OOPS v11-CT3'), [...b25.findings].join(', '));
@@ -743,109 +811,121 @@ t.test('create in the open: E-B25 and E-B26', (t) => {
   t.end();
 });
 
-t.test('E-B12: close and DEL; E-B15: MOD behind a slot; E-B30: EP_FREE and mmap; E-B35: munmap and wait', (t) => {
-  const b12 = all(V11, {
-    init: registered,
-    threads: [(u) => u.note('d', u.ctl('A', DEL, 'r')), (u) => u.note('c', u.call('close', u.fd.r))],
-  });
-  t.ok(has(b12, 'KASAN-UAF v11-RM1 / __fput'), [...b12.findings].join(', '));
-  const b30 = all(V11, {
-    *init(u) {
-      yield* u.open('D', '/dev/epoll', 2);
-      yield* u.call('ioctl', u.fd.D, EP_ALLOC, 1);
-    },
-    threads: [
-      (u) => u.note('f', u.call('ioctl', u.fd.D, EP_FREE, 0)),
-      function* (u) {
-        u.out.m = String((yield* u.call('mmap', u.fd.D, 8192, 1, 2, 0)) > 0);
+t.test(
+  'E-B12: close and DEL; E-B15: MOD behind a slot; E-B30: EP_FREE and mmap; E-B35: munmap and wait',
+  (t) => {
+    const b12 = all(V11, {
+      init: registered,
+      threads: [
+        (u) => u.note('d', u.ctl('A', DEL, 'r')),
+        (u) => u.note('c', u.call('close', u.fd.r)),
+      ],
+    });
+    t.ok(has(b12, 'KASAN-UAF v11-RM1 / __fput'), [...b12.findings].join(', '));
+    const b30 = all(V11, {
+      *init(u) {
+        yield* u.open('D', '/dev/epoll', 2);
+        yield* u.call('ioctl', u.fd.D, EP_ALLOC, 1);
       },
-    ],
-  });
-  t.ok(b30.findings.has('INFOLEAK v11-EP_FREE'), [...b30.findings].join(', '));
-  const b35 = all(V11, {
-    *init(u) {
-      yield* registered(u);
-      yield* u.write('w', 'a');
-    },
-    threads: [
-      (u) => u.note('x', u.wait('A', -1)),
-      function* (u) {
-        const range = u.kernel.mm.all().find((r) => r.backing !== null);
-        yield* u.call('munmap', range?.start ?? 0);
-      },
-    ],
-    names: ['x'],
-  });
-  t.ok(b35.findings.has('STALE v11-EW5'), b35.outcomes.join(' / '));
-  t.end();
-});
-
-t.test('slots and masks that races tear: E-B15, E-B38, E-B44; the resize that is safe (E-N2)', (t) => {
-  const b15 = alone(V11, function* (u) {
-    yield* u.make('A', 10);
-    yield* u.pipe('r', 'w');
-    yield* u.write('w', 4096);
-    yield* u.ctl('A', ADD, 'w', OUT);
-    yield* u.read('r', 1);
-    yield* u.ctl('A', MOD, 'w', OUT | HUP);
-    yield* u.call('close', u.fd.r);
-    yield* u.note('x', u.wait('A', 0));
-    yield* u.note('y', u.wait('A', 0));
-  });
-  t.equal(b15.out, 'x={w:4} y=0', 'E-B15');
-  const b38 = all(V11, {
-    *init(u) {
-      yield* registered(u);
-      yield* u.pipe('p', 'q');
-      yield* u.ctl('A', ADD, 'p', IN);
-      yield* u.write('w', 'a');
-    },
-    threads: [
-      (u) => u.note('x', u.wait('A', 0)),
-      function* (u) {
-        yield* u.write('q', 'a');
-        yield* u.note('y', u.wait('A', 0));
-        yield* u.read('p', 1);
-        yield* u.write('q', 'a');
-      },
-    ],
-  });
-  t.ok(b38.outcomes.some((o) => o.includes('x={p:1}') && o.includes('y={p:1}')), b38.outcomes.join(' / '));
-  t.ok(has(b38, 'KCSAN'), [...b38.findings].join(', '));
-  const b44 = all(V11, {
-    init: registered,
-    threads: [
-      (u) => u.note('x', u.wait('A', -1)),
-      function* (u) {
-        const range = u.kernel.mm.all().find((r) => r.backing !== null);
-        yield* u.call('munmap', range?.start ?? 0);
+      threads: [
+        (u) => u.note('f', u.call('ioctl', u.fd.D, EP_FREE, 0)),
+        function* (u) {
+          u.out.m = String((yield* u.call('mmap', u.fd.D, 8192, 1, 2, 0)) > 0);
+        },
+      ],
+    });
+    t.ok(b30.findings.has('INFOLEAK v11-EP_FREE'), [...b30.findings].join(', '));
+    const b35 = all(V11, {
+      *init(u) {
+        yield* registered(u);
         yield* u.write('w', 'a');
       },
-    ],
-    names: ['x'],
-  });
-  t.ok(b44.findings.has('STALE v11-EW5'), b44.outcomes.join(' / '));
-  const n2 = all(V11, {
-    *init(u) {
-      yield* u.make('A', 511);
-      for (let i = 0; i < 192; i++) {
-        yield* u.pipe(`r${i}`, `w${i}`);
-        yield* u.ctl('A', ADD, `r${i}`, IN);
-        if (i < 191) yield* u.ctl('A', ADD, `w${i}`, IN);
-      }
-    },
-    threads: [
-      (u) => u.note('a', u.ctl('A', ADD, 'w191', IN)),
-      (u) => u.note('m', u.ctl('A', MOD, 'r7', IN)),
-      (u) => u.note('d', u.ctl('A', DEL, 'r9')),
-    ],
-    names: ['a', 'm', 'd'],
-  });
-  t.same(n2.outcomes, ['a=0 m=0 d=0']);
-  t.equal(n2.end, 'exhausted');
-  t.notOk(has(n2, 'KASAN'), `${n2.executions} executions`);
-  t.end();
-});
+      threads: [
+        (u) => u.note('x', u.wait('A', -1)),
+        function* (u) {
+          const range = u.kernel.mm.all().find((r) => r.backing !== null);
+          yield* u.call('munmap', range?.start ?? 0);
+        },
+      ],
+      names: ['x'],
+    });
+    t.ok(b35.findings.has('STALE v11-EW5'), b35.outcomes.join(' / '));
+    t.end();
+  },
+);
+
+t.test(
+  'slots and masks that races tear: E-B15, E-B38, E-B44; the resize that is safe (E-N2)',
+  (t) => {
+    const b15 = alone(V11, function* (u) {
+      yield* u.make('A', 10);
+      yield* u.pipe('r', 'w');
+      yield* u.write('w', 4096);
+      yield* u.ctl('A', ADD, 'w', OUT);
+      yield* u.read('r', 1);
+      yield* u.ctl('A', MOD, 'w', OUT | HUP);
+      yield* u.call('close', u.fd.r);
+      yield* u.note('x', u.wait('A', 0));
+      yield* u.note('y', u.wait('A', 0));
+    });
+    t.equal(b15.out, 'x={w:4} y=0', 'E-B15');
+    const b38 = all(V11, {
+      *init(u) {
+        yield* registered(u);
+        yield* u.pipe('p', 'q');
+        yield* u.ctl('A', ADD, 'p', IN);
+        yield* u.write('w', 'a');
+      },
+      threads: [
+        (u) => u.note('x', u.wait('A', 0)),
+        function* (u) {
+          yield* u.write('q', 'a');
+          yield* u.note('y', u.wait('A', 0));
+          yield* u.read('p', 1);
+          yield* u.write('q', 'a');
+        },
+      ],
+    });
+    t.ok(
+      b38.outcomes.some((o) => o.includes('x={p:1}') && o.includes('y={p:1}')),
+      b38.outcomes.join(' / '),
+    );
+    t.ok(has(b38, 'KCSAN'), [...b38.findings].join(', '));
+    const b44 = all(V11, {
+      init: registered,
+      threads: [
+        (u) => u.note('x', u.wait('A', -1)),
+        function* (u) {
+          const range = u.kernel.mm.all().find((r) => r.backing !== null);
+          yield* u.call('munmap', range?.start ?? 0);
+          yield* u.write('w', 'a');
+        },
+      ],
+      names: ['x'],
+    });
+    t.ok(b44.findings.has('STALE v11-EW5'), b44.outcomes.join(' / '));
+    const n2 = all(V11, {
+      *init(u) {
+        yield* u.make('A', 511);
+        for (let i = 0; i < 192; i++) {
+          yield* u.pipe(`r${i}`, `w${i}`);
+          yield* u.ctl('A', ADD, `r${i}`, IN);
+          if (i < 191) yield* u.ctl('A', ADD, `w${i}`, IN);
+        }
+      },
+      threads: [
+        (u) => u.note('a', u.ctl('A', ADD, 'w191', IN)),
+        (u) => u.note('m', u.ctl('A', MOD, 'r7', IN)),
+        (u) => u.note('d', u.ctl('A', DEL, 'r9')),
+      ],
+      names: ['a', 'm', 'd'],
+    });
+    t.same(n2.outcomes, ['a=0 m=0 d=0']);
+    t.equal(n2.end, 'exhausted');
+    t.notOk(has(n2, 'KASAN'), `${n2.executions} executions`);
+    t.end();
+  },
+);
 
 t.test('signals and several waiters (E-R27, E-R28)', (t) => {
   const signal = all(V11, {
@@ -857,18 +937,28 @@ t.test('signals and several waiters (E-R27, E-R28)', (t) => {
   t.same(signal.outcomes, ['x=EINTR k=0']);
   const two = all(V11, {
     init: registered,
-    threads: [(u) => u.note('x', u.wait('A', -1)), (u) => u.note('y', u.wait('A', -1)), (u) => u.note('n', u.write('w', 'a'))],
+    threads: [
+      (u) => u.note('x', u.wait('A', -1)),
+      (u) => u.note('y', u.wait('A', -1)),
+      (u) => u.note('n', u.write('w', 'a')),
+    ],
     names: ['x', 'y', 'n'],
   });
   t.same(two.outcomes, ['x={r:1} y=⊥ n=1', 'x=⊥ y={r:1} n=1']);
   t.equal(two.end, 'exhausted');
   const polled = all(V11, {
     init: registered,
-    threads: [(u) => u.note('p', u.poll('A', IN | RDNORM, -1)), (u) => u.note('n', u.write('w', 'a'))],
+    threads: [
+      (u) => u.note('p', u.poll('A', IN | RDNORM, -1)),
+      (u) => u.note('n', u.write('w', 'a')),
+    ],
     names: ['p', 'n'],
   });
   t.same(polled.outcomes, ['p=65 n=1']);
-  t.notOk(['KASAN', 'OOPS', 'LOCKDEP', 'KCSAN'].some((d) => has(polled, d)), [...polled.findings].join(', '));
+  t.notOk(
+    ['KASAN', 'OOPS', 'LOCKDEP', 'KCSAN'].some((d) => has(polled, d)),
+    [...polled.findings].join(', '),
+  );
   t.end();
 });
 

@@ -61,7 +61,9 @@ class CallbackList {
 
 function callbacksOf(file: File): CallbackList {
   if (file.attachment instanceof CallbackList) return file.attachment;
-  throw new HarnessBug(`Cannot notify a ${file.ops.name} file: it was made without a callback list`);
+  throw new HarnessBug(
+    `Cannot notify a ${file.ops.name} file: it was made without a callback list`,
+  );
 }
 
 /** file_notify_init() and, at the last fput, file_notify_cleanup() (E-R20). */

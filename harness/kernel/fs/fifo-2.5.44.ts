@@ -31,7 +31,11 @@ const ACCESS_MODE = 3;
 const SITE = 'fifo_open';
 
 /** Opens the inode once more: a file with those operations, or -ENXIO (FIFO without a reader) or -EINTR. */
-export function* openPipeInode(ops: FileOperations, inode: PipeInode, flags: number): Kernel<File | number> {
+export function* openPipeInode(
+  ops: FileOperations,
+  inode: PipeInode,
+  flags: number,
+): Kernel<File | number> {
   const mode = flags & ACCESS_MODE;
   const reads = mode !== 1;
   const writes = mode !== 0;
@@ -68,7 +72,8 @@ function* fifoOpen(
   if (peek(reads ? pipe.writers : pipe.readers) > 0) return 0;
   if (nonblocking) return pipe.wCounter;
   if (yield* waitForPartner(inode, pipe, reads ? 'wCounter' : 'rCounter')) return 0;
-  if ((yield* add(reads ? pipe.readers : pipe.writers, -1, SITE)) === 1) yield* wakeSleepers(pipe, SITE);
+  if ((yield* add(reads ? pipe.readers : pipe.writers, -1, SITE)) === 1)
+    yield* wakeSleepers(pipe, SITE);
   return -E.EINTR;
 }
 

@@ -162,12 +162,7 @@ function freeSpace(pipe: PipeInfo): number {
 }
 
 /** PW4: one contiguous chunk, at most up to the physical end of the ring. Answers its bytes, or -1 on a fault. */
-function* putChunk(
-  pipe: PipeInfo,
-  address: number,
-  text: string,
-  done: number,
-): Kernel<number> {
+function* putChunk(pipe: PipeInfo, address: number, text: string, done: number): Kernel<number> {
   const site = 'pipe_write-PW4';
   const end = (pipe.start + pipe.data.length) % PIPE_SIZE;
   const chars = Math.min(PIPE_SIZE - end, text.length - done, freeSpace(pipe));
@@ -177,7 +172,12 @@ function* putChunk(
   return chars;
 }
 
-function* pipeWrite(notify: SendNotify, file: File, address: number, count: number): Kernel<number> {
+function* pipeWrite(
+  notify: SendNotify,
+  file: File,
+  address: number,
+  count: number,
+): Kernel<number> {
   if (count === 0) return 0;
   const { inode } = pipeEndOf(file);
   const text = bytesAt(address, count);
@@ -348,7 +348,13 @@ function* lookAtEnds(inode: PipeInode, counter: Word): Kernel<number> {
   return yield* read(counter, 'pipe_poll');
 }
 
-function maskOf(end: PipeEnd, pipe: PipeInfo, filled: number, readers: number, writers: number): number {
+function maskOf(
+  end: PipeEnd,
+  pipe: PipeInfo,
+  filled: number,
+  readers: number,
+  writers: number,
+): number {
   let mask = filled === 0 ? WRITABLE : READABLE;
   if (writers === 0 && end.version !== pipe.wCounter) mask |= POLLHUP;
   if (readers === 0) mask |= POLLERR;

@@ -17,7 +17,8 @@ const acsems = new WeakMap<EventPoll, RwSem>();
 
 function acsemOf(ep: EventPoll): RwSem {
   const acsem = acsems.get(ep);
-  if (acsem === undefined) throw new HarnessBug('Cannot find the acsem of a set: it was made without the patch');
+  if (acsem === undefined)
+    throw new HarnessBug('Cannot find the acsem of a set: it was made without the patch');
   return acsem;
 }
 
@@ -53,7 +54,8 @@ function withAcsem(base: EntryPoints): EntryPoints {
 
 export const epollAcsem: Patch = {
   name: 'epoll-acsem',
-  title: 'serialises epoll_ctl and write(2) of a set; ADD always asks for ERR and HUP; one mount reference',
+  title:
+    'serialises epoll_ctl and write(2) of a set; ADD always asks for ERR and HUP; one mount reference',
   seed: SYS_EPOLL_THREAD,
   base: '2.5.44',
   requires: ['sys_epoll-v11'],

@@ -22,7 +22,10 @@ const BASES: readonly Base[] = [
     name: '2.5.44',
     title: 'Linux 2.5.44: one-page pipes, no epoll',
     build: (spec, patches) =>
-      build2544(spec, patches.reduce((parts, patch) => patch.apply(parts), plain2544)),
+      build2544(
+        spec,
+        patches.reduce((parts, patch) => patch.apply(parts), plain2544),
+      ),
   },
   { name: '2.6.20', title: 'Linux 2.6.20: eventpoll as merged', build: build2620 },
 ];
@@ -54,11 +57,19 @@ function fail(text: string, why: string): never {
 export function parseKernelSpec(text: string): KernelSpec {
   const [baseName = '', ...names] = text.split('+');
   const base = BASES.find((b) => b.name === baseName);
-  if (base === undefined) fail(text, `no base "${baseName}"; ${suggest(baseName, BASES.map((b) => b.name))}`);
+  if (base === undefined)
+    fail(
+      text,
+      `no base "${baseName}"; ${suggest(
+        baseName,
+        BASES.map((b) => b.name),
+      )}`,
+    );
   const applied: string[] = [];
   for (const name of names) {
     const patch = PATCHES.find((p) => p.name === name);
-    if (patch === undefined) fail(text, `no patch "${name}"; ${suggest(name, patchesOf(base.name))}`);
+    if (patch === undefined)
+      fail(text, `no patch "${name}"; ${suggest(name, patchesOf(base.name))}`);
     if (patch.base !== base.name) fail(text, `patch "${name}" applies to ${patch.base} only`);
     if (applied.includes(name)) fail(text, `patch "${name}" is there twice; leave one out`);
     const missing = patch.requires.find((r) => !applied.includes(r));

@@ -10,7 +10,8 @@ const v11: EntryPoints = { takeReferences, epInit() {}, ctlAction, ctlOperation,
 
 export const sysEpollV11: Patch = {
   name: 'sys_epoll-v11',
-  title: 'sys_epoll v11: epoll_create, epoll_ctl, epoll_wait and /dev/epoll over callbacks on files',
+  title:
+    'sys_epoll v11: epoll_create, epoll_ctl, epoll_wait and /dev/epoll over callbacks on files',
   seed: SYS_EPOLL_THREAD,
   base: '2.5.44',
   requires: [],

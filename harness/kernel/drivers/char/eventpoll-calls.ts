@@ -96,7 +96,8 @@ function* epGetfd(driver: Driver): Kernel<{ readonly fd: number; readonly file: 
 
 /** EC5: one reference more on dentry and mount than the one file will drop. */
 export function takeReferences(references: DentryReferences): void {
-  for (let n = 0; n < 2; n++) references.mounts.push(kmalloc('vfsmount reference', 'v11-EC5-mntget'));
+  for (let n = 0; n < 2; n++)
+    references.mounts.push(kmalloc('vfsmount reference', 'v11-EC5-mntget'));
   references.dentryCount++;
 }
 

@@ -176,7 +176,9 @@ function* isOpenHere(fd: number): Kernel<boolean> {
 }
 
 function isPollfd(value: unknown): value is Pollfd {
-  return typeof value === 'object' && value !== null && 'fd' in value && typeof value.fd === 'number';
+  return (
+    typeof value === 'object' && value !== null && 'fd' in value && typeof value.fd === 'number'
+  );
 }
 
 /** A pollfd of user memory, or null on a fault. */
@@ -191,7 +193,8 @@ function* loadPollfd(address: number, site: string): Kernel<Pollfd | null> {
 function* ioctlEventpoll(file: File, command: number, argument: number): Kernel<number> {
   const ep = yield* privateData(file, 'v11-ioctl_eventpoll');
   if (![EP_ALLOC, EP_POLL, EP_FREE, EP_ISPOLLED].includes(command)) return -E.EINVAL;
-  if (ep === null) oops('v11-ioctl_eventpoll', 'NULL set: the descriptor was used before its set was made');
+  if (ep === null)
+    oops('v11-ioctl_eventpoll', 'NULL set: the descriptor was used before its set was made');
   switch (command) {
     case EP_ALLOC:
       return yield* epDoAllocPages(ep, epFdsPages(argument), 'v11-EP_ALLOC');
@@ -283,4 +286,3 @@ function* epFree(ep: EventPoll): Kernel<void> {
   freePages(ep, site);
   kfree(ep.mem, site);
 }
-

@@ -76,8 +76,11 @@ function* mmClose(ep: EventPoll): Kernel<void> {
 /** Gives a page back to the kernel; what a mapping still shows of it is a leak of kernel memory. */
 export function freeSlotPage(page: SlotPage, site: string): void {
   kfree(page.mem, site);
-  const isMapped = mm.all().some((r) => r.backing instanceof SetMapping && r.backing.pages.includes(page));
-  if (isMapped) engine.observer.report('INFOLEAK', site, 'a page is freed while a user mapping shows it');
+  const isMapped = mm
+    .all()
+    .some((r) => r.backing instanceof SetMapping && r.backing.pages.includes(page));
+  if (isMapped)
+    engine.observer.report('INFOLEAK', site, 'a page is freed while a user mapping shows it');
 }
 
 /**
@@ -99,7 +102,8 @@ export function* loadSlots(address: number, count: number): Kernel<readonly Poll
     if (page === undefined) break;
     plainRead(page.guard, site);
     yield* engine.submit(Kind.READ, page.userView, 0, site);
-    if (page.mem.freed) engine.observer.report('INFOLEAK', site, 'the user reads a page the kernel has freed');
+    if (page.mem.freed)
+      engine.observer.report('INFOLEAK', site, 'the user reads a page the kernel has freed');
     const first = (at % PAGE_SIZE) / POLLFD_SIZE;
     const last = Math.min(PAGE_SIZE / POLLFD_SIZE, first + count - slots.length);
     for (let n = first; n < last; n++) slots.push(slotAt(page, n));

@@ -37,7 +37,8 @@ function isFull(ep: EventPoll): boolean {
 
 /** notify_proc(): records the wanted bits of `mask` in the item's slot and wakes. Interrupts are off. */
 export function* notifyProc(data: object, mask: number): Kernel<void> {
-  if (!(data instanceof EpItem)) throw new HarnessBug('Cannot notify: the callback data is no item');
+  if (!(data instanceof EpItem))
+    throw new HarnessBug('Cannot notify: the callback data is no item');
   const dpi = data;
   touch(dpi.mem, 'v11-NP1');
   const ep = dpi.ep;
@@ -71,7 +72,13 @@ function* record(ep: EventPoll, dpi: EpItem, mask: number): Kernel<void> {
 }
 
 /** The slot's new content. One store: both are to one slot under ep.lock, and the user reads the other side. */
-function* store(ep: EventPoll, dpi: EpItem, mask: number, isNew: boolean, site: string): Kernel<void> {
+function* store(
+  ep: EventPoll,
+  dpi: EpItem,
+  mask: number,
+  isNew: boolean,
+  site: string,
+): Kernel<void> {
   const page = slotPageOf(ep, dpi.index, site);
   // The item's mask is read a second time: MOD may have changed it since NP2.
   const events = isNew ? yield* read(dpi.events, site) : 0;

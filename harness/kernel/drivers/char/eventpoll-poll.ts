@@ -98,7 +98,8 @@ function* takeSlots(ep: EventPoll): Kernel<PollResult> {
 /** poll_eventpoll(): readable iff a slot is used, looked at without the lock. */
 export function* pollEventpoll(file: File, table: PollTable): Kernel<number> {
   const ep = yield* privateData(file, 'v11-poll_eventpoll');
-  if (ep === null) oops('v11-poll_eventpoll', 'NULL set: the descriptor was used before its set was made');
+  if (ep === null)
+    oops('v11-poll_eventpoll', 'NULL set: the descriptor was used before its set was made');
   if (table !== null) yield* table(ep.pollWait);
   return (yield* read(ep.eventcnt, 'v11-poll_eventpoll')) !== 0 ? READABLE : 0;
 }
