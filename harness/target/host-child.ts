@@ -1,0 +1,89 @@
+/**
+ * The process in which programs run on the host: jobs in on stdin, answers out on stdout, a line each.
+ *
+ * Arguments: the private folder, and `--probe` to say only whether this works here.
+ */
+
+import { readdirSync, writeFileSync, writeSync } from 'node:fs';
+import { release } from 'node:os';
+import { createInterface } from 'node:readline';
+import { Actors, HostBroken, KICK_SIGNAL } from './host-actors.ts';
+import { Conductor, type Stage } from './host-conductor.ts';
+import { type Libc, NR, loadLibc } from './host-libc.ts';
+import type { HostAnswer, HostJob } from './host-protocol.ts';
+import { sharedMemory } from './host-shared.ts';
+
+const SIGUSR1 = 10;
+/** Descriptors from here on are ones the child moved out of the way of programs. */
+const HIGH_FD = 700;
+
+function say(answer: HostAnswer): void {
+  let text = Buffer.from(`${JSON.stringify(answer)}\n`);
+  while (text.length > 0) text = text.subarray(writeSync(1, text));
+}
+
+/** Throws Error when a call that every program needs is not allowed. */
+function tryCalls(libc: Libc): void {
+  const arena = libc.map(64);
+  const need = (what: string, r: number): number => {
+    if (r < 0) throw new Error(`${what}() is refused with errno ${-r}`);
+    return r;
+  };
+  need('pipe2', libc.sys(NR.pipe2, arena.base, 0));
+  const ends = [arena.view.getInt32(0, true), arena.view.getInt32(4, true)];
+  const set = need('epoll_create1', libc.sys(NR.epoll_create1, 0));
+  arena.view.setUint32(0, 1, true);
+  need('epoll_ctl', libc.sys(NR.epoll_ctl, set, 1, ends[0] ?? -1, arena.base));
+  need('epoll_wait', libc.sys(NR.epoll_wait, set, arena.base, 1, 0));
+  for (const fd of [...ends, set]) libc.sys(NR.close, fd);
+}
+
+async function setUp(folder: string): Promise<Stage> {
+  const libc = loadLibc();
+  tryCalls(libc);
+  libc.installNoopHandler(SIGUSR1);
+  libc.installNoopHandler(KICK_SIGNAL);
+  writeFileSync(`${folder}/file`, '');
+  const shared = sharedMemory();
+  const actors = new Actors(shared, libc, folder);
+  await actors.start(2);
+  return { shared, libc, actors, folder };
+}
+
+/** One more than the highest descriptor the child has of its own. */
+function ownDescriptors(): number {
+  const low = readdirSync('/proc/self/fd').map(Number).filter((fd) => fd < HIGH_FD);
+  return Math.max(...low) + 1;
+}
+
+async function serve(stage: Stage): Promise<void> {
+  for await (const line of createInterface({ input: process.stdin })) {
+    // The parent wrote it, with the types of this build.
+    const job = JSON.parse(line) as HostJob;
+    try {
+      await stage.actors.start(Math.max(1, job.plan.parts.length - 1));
+      say({ kind: 'done', id: job.id, ...new Conductor(stage, job).run() });
+    } catch (error) {
+      const why = error instanceof HostBroken ? error.message : `child failed: ${String(error)}`;
+      say({ kind: 'broken', id: job.id, why });
+      return;
+    }
+  }
+}
+
+async function main(): Promise<void> {
+  const [folder = '.', probe] = process.argv.slice(2);
+  let stage: Stage;
+  try {
+    stage = await setUp(folder);
+  } catch (error) {
+    say({ kind: 'unable', why: error instanceof Error ? error.message : String(error) });
+    process.exit(0);
+  }
+  say({ kind: 'ready', fdsBelow: ownDescriptors(), release: release() });
+  if (probe !== '--probe') await serve(stage);
+  // process.exit() would wait for threads that are in system calls.
+  stage.libc.sys(NR.exit_group, 0);
+}
+
+await main();

@@ -1,0 +1,266 @@
+/**
+ * A program made ready for the host: names become slots of one table of descriptors, and whatever the host
+ * cannot or must not run is refused with a reason. Pure data in, plain data out (it travels as JSON).
+ */
+
+import { kernelIdOf, syscallOf } from '../abi/index.ts';
+import type { Arg, Call, Condition, PointerName, Program } from '../program/program.ts';
+
+/** An argument whose names are resolved. */
+export type HostArg =
+  | { readonly kind: 'int'; readonly value: number }
+  /** A descriptor: its slot, and how the program calls it. */
+  | { readonly kind: 'slot'; readonly slot: number; readonly name: string }
+  /** Position of the thread, 0 for T1. */
+  | { readonly kind: 'thread'; readonly thread: number }
+  | { readonly kind: 'flags'; readonly names: readonly string[] }
+  | { readonly kind: 'string'; readonly value: string }
+  | { readonly kind: 'pollfds'; readonly entries: readonly HostPollfd[] }
+  | { readonly kind: 'pointer'; readonly where: PointerName }
+  | { readonly kind: 'mapped'; readonly elements: number }
+  | { readonly kind: 'signals'; readonly names: readonly string[] };
+
+export interface HostPollfd {
+  readonly fd: HostArg;
+  readonly events: HostArg;
+}
+
+export interface HostCall {
+  readonly name: string;
+  readonly args: readonly HostArg[];
+  readonly labels: Readonly<Record<string, HostArg>>;
+  /** Names of the result, for conditions. */
+  readonly bind: readonly string[];
+  /** One slot for every descriptor the call makes. */
+  readonly slots: readonly number[];
+  readonly when?: Condition;
+}
+
+export interface HostPlan {
+  /** init, then T1, T2, ... */
+  readonly parts: readonly (readonly HostCall[])[];
+  /** What the data of a registration stands for. */
+  readonly symbols: readonly string[];
+  /** Paths made by the program, below the private folder. */
+  readonly made: readonly string[];
+  readonly usesFile: boolean;
+  readonly usesTcp: boolean;
+}
+
+/** Descriptor numbers below this one may be the child's own; programs must not name them. */
+export const OWN_FDS = 64;
+/** Bounds of what one program may ask. */
+export const CALLS_MAX = 1000;
+export const THREADS_MAX = 4;
+export const SLOTS_MAX = 1024;
+/** Longest write by count, in bytes. */
+export const WRITE_MAX = 1 << 20;
+
+const devices = ['/dev/null', '/dev/zero', '/dev/full', '/dev/tty', '/dev/random', '/dev/urandom'];
+
+/** Why a program cannot run on the host; a CONF, nobody's fault. */
+export class HostRefusal extends Error {}
+
+/** The plan of a program. Throws HostRefusal with one line when the host cannot run it. */
+export function planFor(program: Program): HostPlan {
+  return new Planner(program).plan();
+}
+
+class Planner {
+  readonly #program: Program;
+  readonly #symbols: string[] = [];
+  readonly #made = new Set<string>();
+  #slots = 0;
+  #usesFile = false;
+  #usesTcp = false;
+
+  constructor(program: Program) {
+    this.#program = program;
+  }
+
+  plan(): HostPlan {
+    const { init, threads } = this.#program;
+    if (threads.length > THREADS_MAX) throw new HostRefusal(`host runs at most ${THREADS_MAX} threads`);
+    const shared = new Map<string, number>();
+    const parts = [this.#part(init, shared)];
+    for (const calls of threads) parts.push(this.#part(calls, new Map(shared)));
+    return {
+      parts,
+      symbols: this.#symbols,
+      made: [...this.#made],
+      usesFile: this.#usesFile,
+      usesTcp: this.#usesTcp,
+    };
+  }
+
+  #part(calls: readonly Call[], names: Map<string, number>): readonly HostCall[] {
+    if (calls.length > CALLS_MAX) {
+      throw new HostRefusal(`host runs at most ${CALLS_MAX} calls in a thread, not ${calls.length}`);
+    }
+    return calls.map((call) => this.#call(call, names));
+  }
+
+  #call(call: Call, names: Map<string, number>): HostCall {
+    const spec = syscallOf(call.name);
+    if (spec === null || !spec.exists(kernelIdOf('host'))) {
+      throw new HostRefusal(`host has no ${call.name}()`);
+    }
+    this.#refuseSpecial(call);
+    const args: HostArg[] = [];
+    const labels: Record<string, HostArg> = {};
+    for (const [at, arg] of call.args.entries()) {
+      if (arg.kind === 'labelled') labels[arg.label] = this.#argument(arg.value, names, false);
+      else args.push(this.#argument(arg, names, spec.args[at]?.type.kind === 'fd'));
+    }
+    if (call.name === 'epoll_ctl' && labels['data'] === undefined) {
+      const watched = args[2];
+      if (watched !== undefined) labels['symbol'] = { kind: 'int', value: this.#symbol(watched) };
+    }
+    const made = spec.returns === 'fds2' ? 2 : spec.returns === 'fd' ? 1 : 0;
+    const slots = this.#slotsFor(call, made, names);
+    const planned = { name: call.name, args, labels, bind: call.bind, slots };
+    return call.when === undefined ? planned : { ...planned, when: call.when };
+  }
+
+  #slotsFor(call: Call, made: number, names: Map<string, number>): number[] {
+    const slots: number[] = [];
+    for (let at = 0; at < made; at += 1) {
+      if (this.#slots === SLOTS_MAX) {
+        throw new HostRefusal(`host runs programs of at most ${SLOTS_MAX} descriptors`);
+      }
+      slots.push(this.#slots);
+      const name = call.bind[at];
+      if (name !== undefined) names.set(name, this.#slots);
+      this.#slots += 1;
+    }
+    return slots;
+  }
+
+  #symbol(watched: HostArg): number {
+    const name = nameOfDescriptor(watched);
+    const at = this.#symbols.indexOf(name);
+    return at >= 0 ? at : this.#symbols.push(name) - 1;
+  }
+
+  #argument(arg: Arg, names: ReadonlyMap<string, number>, isFd: boolean): HostArg {
+    switch (arg.kind) {
+      case 'name':
+        return this.#named(arg.name, names);
+      case 'int':
+        if (isFd) refuseOwnDescriptor(arg.value);
+        return arg;
+      case 'pollfds':
+        return {
+          kind: 'pollfds',
+          entries: arg.entries.map((entry) => ({
+            fd: this.#argument(entry.fd, names, true),
+            events: this.#argument(entry.events, names, false),
+          })),
+        };
+      case 'labelled':
+        return this.#argument(arg.value, names, isFd);
+      case 'flags':
+      case 'string':
+      case 'pointer':
+      case 'mapped':
+      case 'signals':
+        return arg;
+      default:
+        return arg satisfies never;
+    }
+  }
+
+  #named(name: string, names: ReadonlyMap<string, number>): HostArg {
+    const slot = names.get(name);
+    if (slot !== undefined) return { kind: 'slot', slot, name };
+    const thread = /^T([1-9])$/.exec(name)?.[1];
+    if (thread !== undefined && Number(thread) <= this.#program.threads.length) {
+      return { kind: 'thread', thread: Number(thread) - 1 };
+    }
+    throw new HostRefusal(`host cannot use "${name}": no descriptor or thread of that name`);
+  }
+
+  #refuseSpecial(call: Call): void {
+    switch (call.name) {
+      case 'open':
+      case 'mkfifo':
+        this.#path(call);
+        return;
+      case 'listen':
+        this.#usesTcp = true;
+        return;
+      case 'write':
+        refuseWrite(call.args[1]);
+        return;
+      case 'dup2':
+        if (call.args[1]?.kind === 'int') throw new HostRefusal('host does not run dup2() onto a number');
+        return;
+      case 'kill':
+        if (!onlySignal(call.args[1])) throw new HostRefusal('host sends no signal but SIGUSR1');
+        return;
+      case 'epoll_ctl':
+        refuseFlag(call.args[1], 'EPOLL_CTL_ADD_AND_TEST');
+        return;
+      case 'epoll_pwait':
+      case 'epoll_pwait2':
+        if (!onlySignal(call.args[3])) throw new HostRefusal('host blocks no signal but SIGUSR1');
+        return;
+      case 'fcntl':
+        refuseFlag(call.args[1], 'F_DUPFD');
+        return;
+      case 'ioctl':
+        for (const flag of ['EP_ALLOC', 'EP_POLL', 'EP_FREE', 'EP_ISPOLLED']) refuseFlag(call.args[1], flag);
+        return;
+      default:
+    }
+  }
+
+  #path(call: Call): void {
+    const path = call.args[0];
+    if (path?.kind !== 'string') return;
+    const { value } = path;
+    if (value === '/proc/self/fd/' || value === '/tmp' || devices.includes(value)) return;
+    if (value === '/tmp/file') {
+      this.#usesFile = true;
+      return;
+    }
+    const name = privateName(value);
+    if (name === null) throw new HostRefusal(`host does not open "${value}"`);
+    this.#made.add(name);
+  }
+}
+
+/** `f` for "f" and "/tmp/f": the name below the program's private folder; null for other places. */
+export function privateName(path: string): string | null {
+  return /^(?:\/tmp\/)?([A-Za-z0-9_-][A-Za-z0-9_.-]{0,60})$/.exec(path)?.[1] ?? null;
+}
+
+/** How a program calls a descriptor: its name, or the literal. */
+export function nameOfDescriptor(arg: HostArg): string {
+  if (arg.kind === 'slot') return arg.name;
+  return arg.kind === 'int' ? String(arg.value) : '?';
+}
+
+function refuseOwnDescriptor(value: number): void {
+  if (value < 0 || value >= OWN_FDS) return;
+  throw new HostRefusal(
+    `host does not run calls on descriptor ${value} by number: it may belong to the harness; use a name, -1, or ${OWN_FDS} and more`,
+  );
+}
+
+function refuseWrite(data: Arg | undefined): void {
+  if (data?.kind === 'pollfds') throw new HostRefusal('host has no /dev/epoll to write pollfds to');
+  if (data?.kind === 'int' && data.value > WRITE_MAX) {
+    throw new HostRefusal(`host writes at most ${WRITE_MAX} bytes in one call`);
+  }
+}
+
+function refuseFlag(arg: Arg | undefined, flag: string): void {
+  if (arg?.kind === 'flags' && arg.names.includes(flag)) throw new HostRefusal(`host has no ${flag}`);
+}
+
+/** SIGUSR2 is the harness's own, the others would end the child. */
+function onlySignal(arg: Arg | undefined): boolean {
+  if (arg?.kind !== 'flags' && arg?.kind !== 'signals') return arg?.kind !== 'int' || arg.value === 0;
+  return arg.names.every((name) => name === 'SIGUSR1');
+}

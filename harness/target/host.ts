@@ -1,0 +1,271 @@
+/**
+ * The host target: programs on the Linux that this runs on, in a child process that can be killed.
+ *
+ * One child serves all programs of a process; it is started when first needed and again after it was lost.
+ */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { release, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { execa, type ResultPromise } from 'execa';
+import { signatureOf, type CallRecord, type History } from '../history/history.ts';
+import type { Call, Program } from '../program/program.ts';
+import { outcomeText } from '../program/values.ts';
+import { HostRefusal, planFor } from './host-plan.ts';
+import { parseAnswer, type HostAnswer, type HostOutcome, type HostRecord } from './host-protocol.ts';
+import type { Behaviour, FoundFinding, Observation, RunOptions, Target } from './target.ts';
+
+/** Iterations of a program with several threads unless asked otherwise. */
+const CONCURRENT_RUNS = 400;
+const SEQUENTIAL_RUNS = 1;
+/** No new iteration begins after that. */
+const BUDGET_MS = 400;
+/** Without an answer for that long a child is lost. */
+const ANSWER_MS = 30_000;
+const START_MS = 20_000;
+
+const CHILD_OPTIONS = {
+  stdin: 'pipe',
+  stdout: 'pipe',
+  stderr: 'pipe',
+  buffer: { stdout: false, stderr: true },
+  maxBuffer: { stdout: Infinity, stderr: 100_000 },
+  reject: false,
+  cleanup: true,
+  killSignal: 'SIGKILL',
+} as const;
+
+type ChildProcess = ResultPromise<typeof CHILD_OPTIONS>;
+
+/** Release of the running kernel: `6.18.0`. */
+export function hostRelease(): string {
+  return release();
+}
+
+/** What can be said without starting anything: null if the host can be tried. */
+function refusalOfPlatform(): string | null {
+  if (process.platform !== 'linux') return `the host is ${process.platform}, not Linux`;
+  if (process.arch !== 'x64') return `the host is ${process.arch}; system call numbers are known for x64`;
+  return null;
+}
+
+/** A started child and the answers that have come. */
+class HostChild {
+  readonly folder: string;
+  private readonly process: ChildProcess;
+  private readonly waiting: ((answer: HostAnswer | string) => void)[] = [];
+  private readonly arrived: (HostAnswer | string)[] = [];
+  private gone = false;
+
+  constructor() {
+    this.folder = mkdtempSync(join(tmpdir(), 'lostwake-'));
+    const script = fileURLToPath(new URL('./host-child.js', import.meta.url));
+    this.process = execa(process.execPath, [script, this.folder], CHILD_OPTIONS);
+    createInterface({ input: this.process.stdout }).on('line', (line) => {
+      this.give(parseAnswer(line) ?? `the child says what it never says: "${line.slice(0, 80)}"`);
+    });
+    // A child that has died cannot be written to: its end tells the reason.
+    this.process.stdin.on('error', () => undefined);
+    void this.process.then((result) => {
+      this.gone = true;
+      rmSync(this.folder, { recursive: true, force: true });
+      this.give(lossOf(result));
+    });
+    // Nothing waits for an idle child: it must not keep the process alive.
+    this.process.unref();
+    for (const stream of [this.process.stdin, this.process.stdout, this.process.stderr]) unrefStream(stream);
+  }
+
+  private give(answer: HostAnswer | string): void {
+    const taker = this.waiting.shift();
+    if (taker === undefined) this.arrived.push(answer);
+    else taker(answer);
+  }
+
+  /** The next answer, or a sentence that says why there is none. */
+  async answer(limitMs: number): Promise<HostAnswer | string> {
+    const first = this.arrived.shift();
+    if (first !== undefined) return first;
+    if (this.gone) return 'the child has ended';
+    return await new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.waiting.length = 0;
+        resolve(`the child did not answer for ${limitMs / 1000} s`);
+      }, limitMs);
+      this.waiting.push((answer) => {
+        clearTimeout(timer);
+        resolve(answer);
+      });
+    });
+  }
+
+  send(job: object): void {
+    if (!this.gone) this.process.stdin.write(`${JSON.stringify(job)}\n`);
+  }
+
+  kill(): void {
+    this.process.kill('SIGKILL');
+  }
+}
+
+function unrefStream(stream: object): void {
+  if ('unref' in stream && typeof stream.unref === 'function') stream.unref();
+}
+
+/** One line on how a child ended. */
+function lossOf(result: Awaited<ChildProcess>): string {
+  const how =
+    result.signal === undefined ? `ended with exit code ${result.exitCode ?? '?'}` : `was killed by ${result.signal}`;
+  const said = typeof result.stderr === 'string' ? result.stderr.trim().split('\n').at(-1) : undefined;
+  return `the child ${how}${said === undefined || said === '' ? '' : `: ${said.slice(0, 200)}`}`;
+}
+
+export type Probe =
+  | { readonly ok: true; readonly kernel: string }
+  | { readonly ok: false; readonly why: string };
+
+class HostTarget implements Target {
+  readonly name = 'host';
+  readonly selector = 'host';
+  private child: HostChild | null = null;
+  private unable: string | null = refusalOfPlatform();
+  private jobs = 0;
+
+  refuses(program: Program): string | null {
+    if (this.unable !== null) return this.unable;
+    try {
+      planFor(program);
+      return null;
+    } catch (error) {
+      if (error instanceof HostRefusal) return error.message;
+      throw error;
+    }
+  }
+
+  /** Starts a child if there is none; answers why not. */
+  private async up(): Promise<HostChild | { readonly why: string }> {
+    if (this.child !== null) return this.child;
+    const child = new HostChild();
+    const answer = await child.answer(START_MS);
+    if (typeof answer === 'string') {
+      child.kill();
+      return { why: answer };
+    }
+    if (answer.kind === 'unable') {
+      this.unable = `the host cannot run programs: ${answer.why}`;
+      return { why: this.unable };
+    }
+    this.child = child;
+    return child;
+  }
+
+  async probe(): Promise<Probe> {
+    if (this.unable !== null) return { ok: false, why: this.unable };
+    const child = await this.up();
+    return child instanceof HostChild ? { ok: true, kernel: release() } : { ok: false, why: child.why };
+  }
+
+  async run(program: Program, options: RunOptions): Promise<Behaviour> {
+    const plan = planFor(program);
+    const child = await this.up();
+    if (!(child instanceof HostChild)) return brokenBehaviour(child.why);
+    const concurrent = program.threads.length > 1;
+    const id = ++this.jobs;
+    const runs = options.runs ?? (concurrent ? CONCURRENT_RUNS : SEQUENTIAL_RUNS);
+    child.send({ id, plan, runs, budgetMs: BUDGET_MS, seed: options.seed ?? 1 });
+    const answer = await child.answer(ANSWER_MS);
+    if (typeof answer !== 'string' && answer.kind === 'done' && answer.id === id)
+      return behaviourOf(program, answer.outcomes, answer.executions, options);
+    this.child = null;
+    child.kill();
+    if (typeof answer === 'string') return brokenBehaviour(answer);
+    return brokenBehaviour(answer.kind === 'broken' ? answer.why : `the child answered "${answer.kind}" to a job`);
+  }
+
+  /** Ends the child. The target can be used again. */
+  close(): void {
+    this.child?.kill();
+    this.child = null;
+  }
+}
+
+let only: HostTarget | null = null;
+
+/** The host, one for the process. */
+export function hostTarget(): HostTarget {
+  return (only ??= new HostTarget());
+}
+
+/** Whether programs can run here at all, found out by starting the child. */
+export async function probeHost(): Promise<Probe> {
+  return await hostTarget().probe();
+}
+
+function brokenBehaviour(why: string): Behaviour {
+  return {
+    target: 'host',
+    complete: false,
+    incomplete: 'broken',
+    executions: 0,
+    traces: 0,
+    outcomes: [],
+    findings: [],
+    broken: `Cannot run on the host: ${why}`,
+  };
+}
+
+function behaviourOf(
+  program: Program,
+  outcomes: readonly HostOutcome[],
+  executions: number,
+  options: RunOptions,
+): Behaviour {
+  const byText = new Map<string, { first: Observation; times: number }>();
+  const findings = new Map<string, FoundFinding>();
+  for (const outcome of outcomes) {
+    const records = outcome.records.map((r) => recordOf(program, r));
+    const history = historyOf(records);
+    const text = outcomeText(program, records);
+    const known = byText.get(text);
+    if (known === undefined)
+      byText.set(text, { first: { text, records, history, times: 0 }, times: outcome.times });
+    else known.times += outcome.times;
+    for (const finding of options.checks?.(history, program) ?? []) {
+      const signature = signatureOf(finding);
+      if (!findings.has(signature)) findings.set(signature, { finding, times: outcome.times, history });
+    }
+  }
+  const list = [...byText.values()].map(({ first, times }) => ({ ...first, times }));
+  return {
+    target: 'host',
+    complete: false,
+    incomplete: `sampled, ${executions} runs`,
+    executions,
+    traces: 0,
+    outcomes: list.sort((a, b) => (a.text < b.text ? -1 : 1)),
+    findings: [...findings.values()],
+  };
+}
+
+function recordOf(program: Program, r: HostRecord): CallRecord {
+  const calls: readonly Call[] = r.thread < 0 ? program.init : (program.threads[r.thread] ?? []);
+  return {
+    thread: r.thread,
+    index: r.index,
+    call: calls[r.index],
+    result: r.result,
+    start: r.start,
+    end: r.end < 0 ? Infinity : r.end,
+  };
+}
+
+function historyOf(records: readonly CallRecord[]): History {
+  return {
+    target: 'host',
+    calls: [...records].sort((a, b) => a.start - b.start),
+    before: (a, b) =>
+      a.end < b.start || (a.thread === b.thread && a.index < b.index) || (a.thread < 0 && b.thread >= 0),
+  };
+}
