@@ -19,6 +19,7 @@ import {
 } from './fs/file.ts';
 import { resetNames, type FileSystem, type Opener } from './fs/namei.ts';
 import { PipeInode, makePipe, newPipeOperations, type SendNotify } from './fs/pipe-2.5.44.ts';
+import { resetSockets, type WakeAsync } from './net/socket.ts';
 import { E, type BuiltKernel, type Syscall } from './kernel.ts';
 import { exitMmap, resetMmap, sysMmap, sysMunmap } from './mm/mmap-2.5.44.ts';
 
@@ -26,8 +27,10 @@ import { exitMmap, resetMmap, sysMmap, sysMunmap } from './mm/mmap-2.5.44.ts';
 export interface Parts2544 {
   /** What happens when a file is made and when its last reference goes. */
   readonly hooks: VfsHooks;
-  /** What pipes and sockets call when something has happened to a file. */
+  /** What pipes call when something has happened to a file. */
   readonly sendNotify: SendNotify;
+  /** Who hears of sk_wake_async() besides fasync, or null. */
+  readonly wakeAsync: WakeAsync | null;
   /** The functions of the epoll driver, or null without it. */
   readonly epoll: EntryPoints | null;
 }
@@ -36,6 +39,7 @@ export interface Parts2544 {
 export const plain2544: Parts2544 = {
   hooks: { fileInit() {}, *lastFput() {} },
   *sendNotify() {},
+  wakeAsync: null,
   epoll: null,
 };
 
@@ -64,6 +68,7 @@ export function build2544(spec: string, parts: Parts2544): BuiltKernel {
     boot() {
       resetFiles(parts.hooks);
       resetMmap();
+      resetSockets(parts.wakeAsync);
       resetNames(files);
     },
     exit,

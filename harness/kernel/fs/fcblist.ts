@@ -26,6 +26,8 @@ import {
   type RwLock,
 } from '../../machine/index.ts';
 import { HarnessBug } from '../../machine/op.ts';
+import type { Band, WakeAsync } from '../net/socket.ts';
+import { POLLERR, POLLHUP, POLLMSG, POLLPRI, POLLRDBAND, POLLWRBAND, READABLE, WRITABLE } from '../poll-bits.ts';
 import type { File, VfsHooks } from './file.ts';
 
 /** Run under f_cblock (read) with interrupts off; `mask` is the poll bits of what happened. Must not sleep. */
@@ -85,6 +87,21 @@ export function* fileSendNotify(file: File, mask: number): Kernel<void> {
   }
   yield* readUnlock(callbacks.lock, 'v11-FN3');
 }
+
+/** poll_band_table (E-R19). */
+const POLL_BANDS: Readonly<Record<Band, number>> = {
+  POLL_IN: READABLE,
+  POLL_OUT: WRITABLE | POLLWRBAND,
+  POLL_MSG: READABLE | POLLMSG,
+  POLL_ERR: POLLERR,
+  POLL_PRI: POLLPRI | POLLRDBAND,
+  POLL_HUP: POLLHUP | POLLERR,
+};
+
+/** What the patch puts into sk_wake_async(). Needs the callback lock, which keeps the file from going away. */
+export const notifySocket: WakeAsync = function* (sk, _how, band) {
+  if (sk.file !== null) yield* fileSendNotify(sk.file, POLL_BANDS[band]);
+};
 
 /** Runs one registration only, if it still hangs on the file. For patches; same locks as a delivery. */
 export function* fileNotifyOne(

@@ -3,7 +3,7 @@
 import type { EntryPoints } from '../drivers/char/eventpoll.ts';
 import { ctlAction, ctlOperation, takeReferences } from '../drivers/char/eventpoll-calls.ts';
 import { writeElements } from '../drivers/char/eventpoll-device.ts';
-import { fcblistHooks, fileSendNotify } from '../fs/fcblist.ts';
+import { fcblistHooks, fileSendNotify, notifySocket } from '../fs/fcblist.ts';
 import { SYS_EPOLL_THREAD, type Patch } from './patch.ts';
 
 const v11: EntryPoints = { takeReferences, epInit() {}, ctlAction, ctlOperation, writeElements };
@@ -29,6 +29,7 @@ export const sysEpollV11: Patch = {
     ...parts,
     hooks: fcblistHooks,
     sendNotify: fileSendNotify,
+    wakeAsync: notifySocket,
     epoll: v11,
   }),
 };
