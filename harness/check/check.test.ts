@@ -139,6 +139,14 @@ const plants: readonly Plant[] = [
     clean: [...pipeInit, 'init.3 1', 'T2.1 0', 'T1.2 hang'],
   },
   {
+    rule: 'lost-edge: naming a pipe in a device write puts nothing into it',
+    target: V11,
+    program: `init:\n  D = open("/dev/epoll", O_RDWR)\n  r, w = pipe2(O_NONBLOCK)\n  write(D, [r:POLLIN])\nT1:\n  x = epoll_wait(D, 8, -1)\nT2:\n  write(w, "a")\n`,
+    bad: ['init.1 3', 'init.2 4,5', 'init.3 8', 'T2.1 1', 'T1.1 hang'],
+    finding: 'LOST-EDGE in-after-add',
+    clean: ['init.1 3', 'init.2 4,5', 'init.3 8', 'T1.1 hang'],
+  },
+  {
     rule: 'exact-count: one entry per registration',
     target: V11,
     program: `${pipeIn}  epoll_ctl(A, EPOLL_CTL_ADD, r, EPOLLIN)\nT1:\n  write(w, "a")\n  x = epoll_wait(A, 8, 0)\n`,

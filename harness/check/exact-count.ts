@@ -106,7 +106,7 @@ const CAUSES: ReadonlySet<string> = new Set(['write', 'read', 'close', 'shutdown
 
 function touches(facts: Facts, record: CallRecord, channel: string): boolean {
   if (record.call.name === 'close' || record.call.name === 'dup2') return true;
-  return facts.world.files.some((file) => file.channel === channel && file.uses.includes(record));
+  return facts.world.files.some((file) => file.channel === channel && file.calls.includes(record));
 }
 
 function isOneNotification(record: CallRecord): boolean {

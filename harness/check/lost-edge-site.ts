@@ -21,7 +21,7 @@ export interface Loss {
 export function siteOfLoss(facts: Facts, loss: Loss): string {
   const cause = causeOutside(facts, loss);
   if (cause !== null) return cause;
-  if (loss.sleeper.call.name === 'poll') return 'poller-asleep';
+  if (loss.sleeper.call.name === 'poll' && !facts.world.isV11) return 'poller-asleep';
   if (loss.since === null) return levelSite(loss);
   if (loss.direction === 'end' || loss.direction === 'err') return endSite(facts, loss);
   if (loss.since.kind === 'would-block') return wouldBlockSite(facts, loss, loss.since);
@@ -92,7 +92,7 @@ function hasFaulted(facts: Facts, set: OpenFile): boolean {
 
 /** EP_FREE took the slots away while the set had members. */
 function hasLostSlots(set: OpenFile): boolean {
-  return set.uses.some((record) => {
+  return set.calls.some((record) => {
     const request = record.call.args[1];
     const isFree = request?.kind === 'flags' && request.names.includes('EP_FREE');
     return isFree && record.result.kind === 'value';
@@ -105,7 +105,7 @@ function levelSite(loss: Loss): string {
 
 function endSite(facts: Facts, loss: Loss): string {
   const file = loss.descriptor.file;
-  const isLocal = file.uses.some(
+  const isLocal = file.calls.some(
     (record) => record.call.name === 'shutdown' && record.result.kind === 'value',
   );
   if (isLocal) return 'local-shutdown';

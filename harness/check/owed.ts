@@ -5,7 +5,6 @@ import type { Facts } from './check.ts';
 import { ERR, HUP, IN, OUT, pipeFill, readinessOf } from './readiness.ts';
 import { ONE_SHOT, isPerhapsDeleted, type Ctl, type Registration } from './registrations.ts';
 import {
-  descriptorOf,
   isSurelyBefore,
   type Descriptor,
   type FileKind,
@@ -83,11 +82,8 @@ function looks(facts: Facts, subject: Subject): Since[] {
       asksFor(ctl.mask, subject.direction) &&
       !isPerhapsDeleted(facts.world, registration, ctl, moment),
   );
-  const blocked = descriptor.file.uses
+  const blocked = descriptor.file.calls
     .filter((record) => isWouldBlock(record, subject.direction))
-    .filter(
-      (record) => descriptorOf(facts.world, record, record.call.args[0])?.file === descriptor.file,
-    )
     .filter((record) => isSurelyBefore(facts.world, record, moment))
     .filter((record) => arms.some((arm) => history.before(arm.record, record)))
     .map((record): Since => ({

@@ -120,7 +120,7 @@ function fillOf(
 function callsOn(files: readonly OpenFile[], name: string): CallRecord[] {
   const found = new Set<CallRecord>();
   for (const file of files) {
-    for (const record of file.uses) if (record.call.name === name) found.add(record);
+    for (const record of file.calls) if (record.call.name === name) found.add(record);
   }
   return [...found];
 }
@@ -227,10 +227,10 @@ function queueOf(
 }
 
 function eventfdMust(world: World, file: OpenFile, moment: Moment): number {
-  const mayBeRead = file.uses.some(
+  const mayBeRead = file.calls.some(
     (one) => /read$/.test(one.call.name) && isPerhapsBefore(world, one, moment),
   );
-  const isPosted = file.uses.some(
+  const isPosted = file.calls.some(
     (one) =>
       one.call.name === 'eventfd_write' &&
       one.result.kind === 'value' &&

@@ -31,8 +31,10 @@ export interface OpenFile {
   /** The other end of a stream, if the history tells which one it is. */
   peer: OpenFile | null;
   readonly descriptors: Descriptor[];
-  /** Calls that named a descriptor of it, in order of start. */
+  /** Calls that named a descriptor of it anywhere, in order of start: they hold the file while they run. */
   readonly uses: CallRecord[];
+  /** Those that were made on it: it is their first argument. */
+  readonly calls: CallRecord[];
 }
 
 export interface Descriptor {
@@ -197,7 +199,7 @@ function addDescriptors(descriptors: Descriptor[], files: OpenFile[], record: Ca
 
 function newFile(files: OpenFile[], kind: FileKind, channel: string, unix = false): OpenFile {
   const id = files.length;
-  const file = { id, kind, channel, unix, peer: null, descriptors: [], uses: [] };
+  const file = { id, kind, channel, unix, peer: null, descriptors: [], uses: [], calls: [] };
   files.push(file);
   return file;
 }
@@ -325,6 +327,7 @@ function addUses(world: World): void {
       const file = descriptorOf(world, record, arg)?.file;
       if (file !== undefined && !file.uses.includes(record)) file.uses.push(record);
     }
+    descriptorOf(world, record, record.call.args[0])?.file.calls.push(record);
   }
 }
 
