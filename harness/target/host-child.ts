@@ -19,7 +19,17 @@ const HIGH_FD = 700;
 
 function say(answer: HostAnswer): void {
   let text = Buffer.from(`${JSON.stringify(answer)}\n`);
-  while (text.length > 0) text = text.subarray(writeSync(1, text));
+  while (text.length > 0) text = text.subarray(writeSome(text));
+}
+
+/** How much of it was written: nothing while the pipe to the parent is full. */
+function writeSome(text: Buffer): number {
+  try {
+    return writeSync(1, text);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') return 0;
+    throw error;
+  }
 }
 
 /** Throws Error when a call that every program needs is not allowed. */

@@ -157,6 +157,8 @@ export class Conductor {
         continue;
       }
       if (still !== null && this.#isForEver(count, still)) {
+        // Whoever ended between the first look and the second is not asleep.
+        if (Atomics.load(shared.words, WORD.finished) === count) break;
         this.#release(count);
         actors.checkFault();
         return false;
