@@ -8,6 +8,7 @@ import { closeAll, mm, resetFiles } from './fs/file.ts';
 import { resetNames, type FileSystem } from './fs/namei.ts';
 import { fifoOpen, makePipe, newPipe } from './fs/pipe.ts';
 import type { BuiltKernel } from './kernel.ts';
+import { resetSockets } from './net/socket.ts';
 
 const FILES: FileSystem = {
   makeFifo() {
@@ -34,6 +35,7 @@ export function build2620(): BuiltKernel {
       resetFiles(eventpollHooks);
       resetNames(FILES);
       resetEventpoll();
+      resetSockets(null);
     },
     *exit(): Kernel<void> {
       for (const range of [...mm.all()]) mm.unmap(range);

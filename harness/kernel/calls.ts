@@ -2,7 +2,6 @@
 
 import {
   TaskState,
-  copyToUser,
   scheduleTimeout,
   sendSignal,
   setCurrentState,
@@ -10,7 +9,8 @@ import {
   type Kernel,
 } from '../machine/index.ts';
 import { E, kernelConfig, type Syscall } from './kernel.ts';
-import { O_CLOEXEC, O_NONBLOCK, fdInstall, fput, getUnusedFd, mm, putUnusedFd, type File } from './fs/file.ts';
+import { O_CLOEXEC, O_NONBLOCK, type File } from './fs/file.ts';
+import { installTwo } from './fs/install-two.ts';
 import { sysMkfifo, sysOpen } from './fs/namei.ts';
 import { sysClose, sysDup, sysDup2, sysFcntl, sysRead, sysWrite } from './fs/read-write.ts';
 import { sysPoll } from './fs/select.ts';
@@ -41,27 +41,6 @@ export function commonSyscalls(makePipe: PipeMaker): Map<string, Syscall> {
     ['kill', sysKill],
     ['sleep', sysSleep],
   ]);
-}
-
-/** Descriptors of two new files, stored as two ints at `address`; the files are given up on failure. */
-export function* installTwo(
-  files: readonly [File, File],
-  address: number,
-  cloexec: boolean,
-  site: string,
-): Kernel<number> {
-  const first = yield* getUnusedFd(site, cloexec);
-  const second = first < 0 ? first : yield* getUnusedFd(site, cloexec);
-  if (second < 0) {
-    if (first >= 0) yield* putUnusedFd(first, site);
-    for (const file of files) yield* fput(file, site);
-    return second;
-  }
-  yield* fdInstall(first, files[0], site);
-  yield* fdInstall(second, files[1], site);
-  if (!mm.accessOk(address, 8) || !(yield* copyToUser(mm, address, 8, first, site))) return -E.EFAULT;
-  mm.store(address + 4, second);
-  return 0;
 }
 
 /** pipe(address) and pipe2(address, flags): 0, EINVAL, EMFILE or EFAULT. A fault leaves both ends open. */

@@ -1,0 +1,221 @@
+/**
+ * Stream sockets over the loopback device: what TCP shows of itself there (E-R127, E-R130, E-R145 to E-R148).
+ *
+ * After Linux 2.6.20 net/ipv4/tcp.c, tcp_input.c and inet_connection_sock.c, in own words.
+ *
+ * Differs: a segment arrives in the step that sends it, and is acknowledged when it has been read (there is no
+ * receive window); connect() is complete when it returns; the backlog of a listener has no limit.
+ */
+
+import {
+  TaskState,
+  autoremoveWake,
+  copyFromUser,
+  currentEntry,
+  engine,
+  finishWait,
+  injectFault,
+  peek,
+  prepareToWaitExclusive,
+  read,
+  schedule,
+  signalPending,
+  update,
+  type Kernel,
+} from '../../machine/index.ts';
+import { Kind } from '../../machine/op.ts';
+import { E } from '../kernel.ts';
+import { mm, type File, type FileOperations } from '../fs/file.ts';
+import { looksNonblocking } from '../fs/read-write.ts';
+import { bytesAt } from '../fs/user-bytes.ts';
+import {
+  CLOSED,
+  LISTENING,
+  LOOPBACK_MSS,
+  RCV_SHUTDOWN,
+  SEND_SHUTDOWN,
+  SHUTDOWN_MASK,
+  SOCK_DEAD,
+  SOCK_DONE,
+  Sock,
+  charge,
+  dataReady,
+  enqueue,
+  errorOf,
+  errorReport,
+  fail,
+  freeSkb,
+  orphan,
+  setStatus,
+  skWakeAsync,
+  sockOf,
+  stateChange,
+  takeError,
+  uncharge,
+  type Skb,
+} from './socket.ts';
+import { sockPoll, sockRead, sockReady, waitForRoom } from './transfer.ts';
+
+const SEND = 'tcp_sendmsg';
+
+function* tcpWrite(file: File, address: number, count: number): Kernel<number> {
+  const sk = sockOf(file);
+  if (sk === null || sk.peer === null) return -E.EPIPE;
+  const text = bytesAt(address, count);
+  let sent = 0;
+  while (sent < count) {
+    const piece = text.slice(sent, sent + LOOPBACK_MSS);
+    const error = yield* sendSegment(sk, sk.peer, file, address + sent, piece);
+    if (error !== 0) return sent > 0 ? sent : error;
+    sent += piece.length;
+  }
+  return sent;
+}
+
+function* sendSegment(
+  sk: Sock,
+  other: Sock,
+  file: File,
+  address: number,
+  data: string,
+): Kernel<number> {
+  const error = yield* allocate(sk, file, data.length);
+  if (error !== 0) return error;
+  if (!(yield* copyFromUser(mm, address, data.length, SEND))) {
+    yield* uncharge(sk, data.length, SEND);
+    return -E.EFAULT;
+  }
+  const skb: Skb = { data, size: data.length, owner: sk };
+  const status = yield* enqueue(other, skb, (now) => (now & SOCK_DEAD) === 0, SEND);
+  if ((status & SOCK_DEAD) === 0) yield* dataReady(other, SEND);
+  else {
+    // Nobody is there: the segment is answered with a reset.
+    yield* uncharge(sk, data.length, SEND);
+    yield* reset(sk, E.EPIPE, SEND);
+  }
+  return 0;
+}
+
+/**
+ * A segment's place in the send buffer: 0, or EPIPE, the pending error, EAGAIN, EINTR. No room sets SOCK_NOSPACE;
+ * no memory does not, though the answer is the same (E-B82).
+ */
+function* allocate(sk: Sock, file: File, size: number): Kernel<number> {
+  for (;;) {
+    const status = yield* read(sk.status, SEND);
+    if (errorOf(status) !== 0) return -(yield* takeError(sk, SEND));
+    if ((status & SEND_SHUTDOWN) !== 0) return -E.EPIPE;
+    if (!(yield* charge(sk, size, SEND))) {
+      if (yield* looksNonblocking(file, SEND)) return -E.EAGAIN;
+      if (!(yield* waitForRoom(sk))) return -E.EINTR;
+      continue;
+    }
+    if (!(yield* injectFault(SEND))) return 0;
+    yield* uncharge(sk, size, SEND);
+    if (yield* looksNonblocking(file, SEND)) return -E.EAGAIN;
+    // Differs: a blocking sender tries again at once instead of after a pause.
+  }
+}
+
+/** tcp_reset(): the connection is gone. */
+function* reset(sk: Sock, errno: number, site: string): Kernel<void> {
+  const old = yield* fail(sk, errno, SHUTDOWN_MASK | SOCK_DONE | CLOSED, site);
+  if ((old & SOCK_DEAD) !== 0) return;
+  yield* errorReport(sk, site);
+  yield* stateChange(sk, site);
+}
+
+/** tcp_fin() at the other side. */
+function* receiveFin(sk: Sock, site: string): Kernel<void> {
+  const old = yield* setStatus(sk, RCV_SHUTDOWN | SOCK_DONE, site);
+  if ((old & SOCK_DEAD) !== 0) return;
+  yield* stateChange(sk, site);
+  // No HUP while one direction is open.
+  const both = (old & (SEND_SHUTDOWN | CLOSED)) !== 0;
+  yield* skWakeAsync(sk, 1, both ? 'POLL_HUP' : 'POLL_IN', site);
+}
+
+/** inet_shutdown(). */
+export function* tcpShutdown(sk: Sock, bits: number): Kernel<number> {
+  const site = 'inet_shutdown';
+  const old = yield* setStatus(sk, bits, site);
+  if ((old & CLOSED) !== 0) return -E.ENOTCONN;
+  const sendsFin = (bits & SEND_SHUTDOWN) !== 0 && (old & SEND_SHUTDOWN) === 0;
+  if (sendsFin && sk.peer !== null) yield* receiveFin(sk.peer, site);
+  if ((old & LISTENING) !== 0 && (bits & RCV_SHUTDOWN) !== 0)
+    yield* update(sk.status, (status) => (status & ~LISTENING) | CLOSED, site);
+  yield* stateChange(sk, site);
+  return 0;
+}
+
+/** tcp_close(): a FIN, or a reset if data was left unread; children nobody accepted are reset. */
+function* tcpRelease(file: File): Kernel<void> {
+  const site = 'tcp_close';
+  const sk = sockOf(file);
+  if (sk === null) return;
+  yield* orphan(sk, site);
+  const old = yield* setStatus(sk, SHUTDOWN_MASK | SOCK_DEAD, site);
+  // Nobody appends any more: who does looks at the status in the step that appends.
+  for (const child of sk.children.splice(0)) {
+    yield* setStatus(child, SHUTDOWN_MASK | SOCK_DEAD | CLOSED, site);
+    if (child.peer !== null) yield* reset(child.peer, E.ECONNRESET, site);
+  }
+  const unread = sk.receive.splice(0);
+  for (const skb of unread) yield* freeSkb(skb, site);
+  if (sk.peer === null || (old & CLOSED) !== 0) return;
+  if (unread.length > 0) yield* reset(sk.peer, E.ECONNRESET, site);
+  else if ((old & SEND_SHUTDOWN) === 0) yield* receiveFin(sk.peer, site);
+}
+
+/** A connection to the listener: the client's sock, or -ECONNREFUSED. The child is on the listener's queue then. */
+export function* connectTo(listener: Sock): Kernel<Sock | number> {
+  const site = 'tcp_v4_connect';
+  const client = new Sock('tcp');
+  const child = new Sock('tcp');
+  client.peer = child;
+  child.peer = client;
+  yield* engine.submit2(Kind.ADD, listener.queued, false, listener.status, true, site);
+  const status = peek(listener.status);
+  if ((status & LISTENING) === 0 || (status & SOCK_DEAD) !== 0) return -E.ECONNREFUSED;
+  listener.children.push(child);
+  engine.state[listener.queued.id]++;
+  yield* dataReady(listener, site);
+  return client;
+}
+
+/** inet_csk_accept(): the next child, or EINVAL (not listening), EAGAIN, EINTR. */
+export function* acceptFrom(sk: Sock, file: File): Kernel<Sock | number> {
+  const site = 'inet_csk_accept';
+  for (;;) {
+    yield* engine.submit2(Kind.ADD, sk.queued, false, sk.status, true, site);
+    if ((peek(sk.status) & LISTENING) === 0) return -E.EINVAL;
+    const child = sk.children.shift();
+    engine.state[sk.queued.id] = sk.children.length;
+    if (child !== undefined) return child;
+    if (yield* looksNonblocking(file, site)) return -E.EAGAIN;
+    if (yield* signalPending(site)) return -E.EINTR;
+    yield* waitForConnect(sk, site);
+  }
+}
+
+/** Exclusive: one child wakes one accept (E-R146). */
+function* waitForConnect(sk: Sock, site: string): Kernel<void> {
+  const entry = currentEntry(autoremoveWake);
+  yield* prepareToWaitExclusive(sk.sleep, entry, TaskState.INTERRUPTIBLE, site);
+  const isOver = (status: number): boolean => (status & LISTENING) === 0;
+  if ((yield* read(sk.queued, site)) === 0 && !isOver(yield* read(sk.status, site)))
+    yield* schedule(site, {
+      holds: () => sk.children.length > 0 || isOver(peek(sk.status)),
+      describe: () => 'a connection is there to be accepted',
+    });
+  yield* finishWait(sk.sleep, entry, site);
+}
+
+export const tcpOps: FileOperations = {
+  name: 'stream socket',
+  read: sockRead,
+  write: tcpWrite,
+  poll: sockPoll,
+  release: tcpRelease,
+  ready: sockReady,
+};

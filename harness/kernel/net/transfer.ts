@@ -1,0 +1,180 @@
+/** Reading from a socket, sleeping for data or room, and poll: what AF_UNIX and loopback streams share. */
+
+import {
+  TaskState,
+  autoremoveWake,
+  currentEntry,
+  finishWait,
+  peek,
+  prepareToWait,
+  read,
+  schedule,
+  signalPending,
+  wakeUpInterruptible,
+  type Condition,
+  type Kernel,
+} from '../../machine/index.ts';
+import { E } from '../kernel.ts';
+import {
+  POLLERR,
+  POLLHUP,
+  POLLOUT,
+  POLLRDHUP,
+  POLLWRBAND,
+  POLLWRNORM,
+  READABLE,
+  WRITABLE,
+} from '../poll-bits.ts';
+import { mm, type File, type PollTable } from '../fs/file.ts';
+import { looksNonblocking } from '../fs/read-write.ts';
+import {
+  CLOSED,
+  LISTENING,
+  RCV_SHUTDOWN,
+  SEND_SHUTDOWN,
+  SHUTDOWN_MASK,
+  SOCK_DONE,
+  errorOf,
+  freeSkb,
+  hasRoom,
+  markNoSpace,
+  sockOf,
+  streamWritable,
+  take,
+  takeError,
+  unixWritable,
+  type Sock,
+} from './socket.ts';
+
+const SITE = 'sock_recvmsg';
+
+/** Stores what was read; false on a fault. No failure is injected here: the data would be lost. */
+function storeBytes(address: number, text: string): boolean {
+  if (!mm.permits(address, text.length, true)) return false;
+  mm.store(address, text);
+  return true;
+}
+
+/**
+ * recvmsg(): bytes, 0 at the end of a stream, EAGAIN, EINTR, EFAULT, ENOTCONN or the pending error. A datagram that
+ * is longer than asked for loses its rest.
+ */
+export function* sockRead(file: File, address: number, count: number): Kernel<number> {
+  const sk = sockOf(file);
+  if (sk === null || (peek(sk.status) & LISTENING) !== 0) return -E.ENOTCONN;
+  if (count === 0) return 0;
+  for (;;) {
+    if (peek(sk.queued) > 0 && !mm.permits(address, 1, true)) return -E.EFAULT;
+    const taken = yield* take(sk, count, sk.kind === 'unix-dgram', SITE);
+    if (taken.used.length > 0 || taken.text.length > 0) {
+      if (sk.peerWait !== null) yield* wakeUpInterruptible(sk.peerWait, 1, 0, SITE);
+      for (const skb of taken.used) yield* freeSkb(skb, SITE);
+      return storeBytes(address, taken.text) ? taken.text.length : -E.EFAULT;
+    }
+    const stop = yield* readerStops(sk, file, taken.status);
+    if (stop !== null) return stop;
+    if (sk.kind === 'tcp' && (yield* signalPending(SITE))) return -E.EINTR;
+    yield* waitForData(sk);
+    // AF_UNIX looks for signals before it looks for what woke it.
+    if (sk.kind !== 'tcp' && (yield* signalPending(SITE))) return -E.EINTR;
+  }
+}
+
+/**
+ * Why a reader of an empty queue does not sleep. The status of AF_UNIX is looked at after the queue and not in the
+ * same step, as in these kernels: data and end of file that come in between read as end of file.
+ */
+function* readerStops(sk: Sock, file: File, atomicStatus: number): Kernel<number | null> {
+  const status = sk.kind === 'tcp' ? atomicStatus : yield* read(sk.status, SITE);
+  if (sk.kind === 'tcp' && (status & SOCK_DONE) !== 0) return 0;
+  if (errorOf(status) !== 0) return -(yield* takeError(sk, SITE));
+  if ((status & RCV_SHUTDOWN) !== 0) return 0;
+  if ((status & CLOSED) !== 0) return -E.ENOTCONN;
+  return (yield* looksNonblocking(file, SITE)) ? -E.EAGAIN : null;
+}
+
+function* waitForData(sk: Sock): Kernel<void> {
+  const entry = currentEntry(autoremoveWake);
+  yield* prepareToWait(sk.sleep, entry, TaskState.INTERRUPTIBLE, SITE);
+  const woken = (yield* read(sk.queued, SITE)) > 0 || hasEnded(yield* read(sk.status, SITE));
+  if (!woken && !(yield* signalPending(SITE))) yield* schedule(SITE, dataCondition(sk));
+  yield* finishWait(sk.sleep, entry, SITE);
+}
+
+function hasEnded(status: number): boolean {
+  return errorOf(status) !== 0 || (status & (RCV_SHUTDOWN | CLOSED)) !== 0;
+}
+
+function dataCondition(sk: Sock): Condition {
+  return {
+    holds: () => sk.receive.length > 0 || hasEnded(peek(sk.status)),
+    describe: () => 'the socket has data, or will have none',
+  };
+}
+
+/** Sleeps until there is room to send, or nobody to send to; false if a signal came. */
+export function* waitForRoom(sk: Sock): Kernel<boolean> {
+  const site = 'sock_wait_for_wmem';
+  if (yield* signalPending(site)) return false;
+  const entry = currentEntry(autoremoveWake);
+  yield* prepareToWait(sk.sleep, entry, TaskState.INTERRUPTIBLE, site);
+  const room = sk.kind === 'tcp' ? yield* markNoSpace(sk, site) : hasRoom(yield* read(sk.wmem, site));
+  if (!room && !cannotSend(yield* read(sk.status, site)) && !(yield* signalPending(site))) {
+    yield* schedule(site, {
+      holds: () => isWritableNow(sk) || cannotSend(peek(sk.status)),
+      describe: () => 'the socket has room',
+    });
+  }
+  yield* finishWait(sk.sleep, entry, site);
+  return true;
+}
+
+function cannotSend(status: number): boolean {
+  return errorOf(status) !== 0 || (status & SEND_SHUTDOWN) !== 0;
+}
+
+function isWritableNow(sk: Sock): boolean {
+  return sk.kind === 'tcp' ? streamWritable(peek(sk.wmem)) : unixWritable(peek(sk.wmem));
+}
+
+// ---- poll ----
+
+/** E-R127, E-R130, E-R131, E-R133. Everything is looked at without a lock. */
+export function* sockPoll(file: File, table: PollTable): Kernel<number> {
+  const sk = sockOf(file);
+  if (sk === null) return 0;
+  if (table !== null) yield* table(sk.sleep);
+  const status = yield* read(sk.status, 'sock_poll');
+  const queued = yield* read(sk.queued, 'sock_poll');
+  if ((status & LISTENING) !== 0) return queued > 0 ? READABLE : 0;
+  const mask = commonMask(sk, status, queued);
+  if (sk.kind !== 'tcp') {
+    const wmem = yield* read(sk.wmem, 'sock_poll');
+    return unixWritable(wmem) ? mask | WRITABLE | POLLWRBAND : mask;
+  }
+  if ((status & SEND_SHUTDOWN) !== 0) return mask;
+  const room = streamWritable(yield* read(sk.wmem, 'sock_poll')) || (yield* markNoSpace(sk, 'sock_poll'));
+  return room ? mask | WRITABLE : mask;
+}
+
+function commonMask(sk: Sock, status: number, queued: number): number {
+  let mask = 0;
+  if (errorOf(status) !== 0) mask |= POLLERR;
+  const closed = (status & CLOSED) !== 0 && sk.kind !== 'unix-dgram';
+  if ((status & SHUTDOWN_MASK) === SHUTDOWN_MASK || closed) mask |= POLLHUP;
+  if ((status & RCV_SHUTDOWN) !== 0) mask |= POLLRDHUP;
+  if (queued > 0 || (status & RCV_SHUTDOWN) !== 0) mask |= READABLE;
+  return mask;
+}
+
+/** The same from raw state. */
+export function sockReady(file: File): number {
+  const sk = sockOf(file);
+  if (sk === null) return 0;
+  const status = peek(sk.status);
+  if ((status & LISTENING) !== 0) return peek(sk.queued) > 0 ? READABLE : 0;
+  const mask = commonMask(sk, status, peek(sk.queued));
+  if (sk.kind !== 'tcp') return isWritableNow(sk) ? mask | POLLOUT | POLLWRNORM | POLLWRBAND : mask;
+  return (status & SEND_SHUTDOWN) === 0 && isWritableNow(sk) ? mask | WRITABLE : mask;
+}
+
