@@ -152,7 +152,9 @@ export class Actors {
   /** True if nothing that is known of can wake any of those that are asleep. */
   isForEver(count: number): boolean {
     if (monotonicMs() < (this.#shared.times[0] ?? 0)) return false;
-    return this.#asleep(count).every((watch) => !watch.wakesItself && watch.isInterruptible());
+    const asleep = this.#asleep(count);
+    // Nobody asleep: the last one has just ended, and is about to say so.
+    return asleep.length > 0 && asleep.every((watch) => !watch.wakesItself && watch.isInterruptible());
   }
 
   #asleep(count: number): readonly ActorWatch[] {

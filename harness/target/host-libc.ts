@@ -19,7 +19,7 @@ export const NR = {
   pipe: 22,
   sched_yield: 24,
   dup: 32,
-  dup2: 33, dup2: 33,
+  dup2: 33,
   nanosleep: 35,
   socket: 41,
   connect: 42,
