@@ -927,6 +927,50 @@ t.test(
   },
 );
 
+t.test('sockets tell by sk_wake_async (E-R19), but not of the local shutdown (E-B24)', (t) => {
+  const ALL = 0x7ff;
+  const masks = alone(V11, function* (u) {
+    yield* u.make('A', 10);
+    const pair = function* (a: string, b: string): Kernel<void> {
+      yield* u.call('socketpair', 1, 1 | O_NONBLOCK, 0, u.buffer);
+      u.fd[a] = Number(u.kernel.mm.load(u.buffer));
+      u.fd[b] = Number(u.kernel.mm.load(u.buffer + 4));
+      yield* u.ctl('A', ADD, a, ALL);
+    };
+    yield* pair('s', 'u');
+    yield* u.write('u', 'a');
+    yield* u.note('in', u.wait('A', 0));
+    yield* u.write('s', 'a');
+    yield* u.read('u', 5);
+    yield* u.note('out', u.wait('A', 0));
+    yield* u.call('shutdown', u.fd.s, 2);
+    yield* u.note('local', u.wait('A', 0));
+    yield* pair('v', 'w');
+    yield* u.call('shutdown', u.fd.w, 1);
+    yield* u.note('half', u.wait('A', 0));
+    yield* u.call('close', u.fd.w);
+    yield* u.note('closed', u.wait('A', 0));
+    delete u.fd.w;
+    u.fd.l = yield* u.call('listen', O_NONBLOCK);
+    yield* u.ctl('A', ADD, 'l', ALL);
+    u.fd.c = yield* u.call('connect', u.fd.l, O_NONBLOCK);
+    u.fd.d = yield* u.call('connect', u.fd.l, O_NONBLOCK);
+    yield* u.note('child', u.wait('A', 0));
+    u.fd.a = yield* u.call('accept', u.fd.l, O_NONBLOCK);
+    yield* u.note('b46', u.wait('A', 0));
+    yield* u.ctl('A', ADD, 'a', ALL);
+    yield* u.call('shutdown', u.fd.c, 1);
+    yield* u.note('fin', u.wait('A', 0));
+    yield* u.call('shutdown', u.fd.a, 1);
+    yield* u.note('quiet', u.wait('A', 0));
+  });
+  t.equal(
+    masks.out,
+    'in={s:65} out={s:772} local=0 half={v:65} closed={v:24} child={l:65} b46=0 fin={a:65} quiet=0',
+  );
+  t.end();
+});
+
 t.test('signals and several waiters (E-R27, E-R28)', (t) => {
   const signal = all(V11, {
     init: registered,

@@ -4,7 +4,7 @@ import type { Kernel } from '../../machine/index.ts';
 import { E } from '../kernel.ts';
 import { File, O_CLOEXEC, O_NONBLOCK, O_RDWR, fget, fput, installFd } from '../fs/file.ts';
 import { installTwo } from '../fs/install-two.ts';
-import { LISTENING, Sock, sockOf } from './socket.ts';
+import { LISTENING, Sock, setFile, sockOf } from './socket.ts';
 import { acceptFrom, connectTo, tcpOps, tcpShutdown } from './stream.ts';
 import { unixOps, unixShutdown } from './unix.ts';
 
@@ -14,14 +14,14 @@ const SOCK_DGRAM = 2;
 const TYPE_MASK = 0xf;
 
 /** The file of a sock; `type` has SOCK_NONBLOCK, whose bit is that of O_NONBLOCK. */
-function socketFile(sk: Sock, type: number): File {
+function* socketFile(sk: Sock, type: number, site: string): Kernel<File> {
   const file = new File(sk.kind === 'tcp' ? tcpOps : unixOps, O_RDWR | (type & O_NONBLOCK), sk);
-  sk.file = file;
+  yield* setFile(sk, file, site);
   return file;
 }
 
 function* installSocket(sk: Sock, type: number, site: string): Kernel<number> {
-  const file = socketFile(sk, type);
+  const file = yield* socketFile(sk, type, site);
   const fd = yield* installFd(file, site, (type & O_CLOEXEC) !== 0);
   if (fd < 0) yield* fput(file, site);
   return fd;
@@ -38,7 +38,11 @@ export function* sysSocketpair(args: readonly number[]): Kernel<number> {
   const second = new Sock(kind);
   first.peer = second;
   second.peer = first;
-  const files = [socketFile(first, type), socketFile(second, type)] as const;
+  const site = 'sys_socketpair';
+  const files = [
+    yield* socketFile(first, type, site),
+    yield* socketFile(second, type, site),
+  ] as const;
   return yield* installTwo(files, address, (type & O_CLOEXEC) !== 0, 'sys_socketpair');
 }
 

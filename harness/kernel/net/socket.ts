@@ -17,10 +17,12 @@ import {
   newWaitQueue,
   newWord,
   peek,
+  read,
   readLockIrqsave,
   readUnlock,
   update,
   wakeUpInterruptible,
+  write,
   writeLockIrqsave,
   writeUnlock,
   type Kernel,
@@ -82,8 +84,10 @@ export class Sock {
   readonly children: Sock[] = [];
   /** Set before anybody else can see the sock; for datagrams the address it is connected to. */
   peer: Sock | null = null;
-  /** socket.file, guarded by callbackLock; null before the descriptor is made and after the last close. */
+  /** socket.file; null before the descriptor is made and after the last close, which takes the callback lock. */
   file: File | null = null;
+  /** Stands for socket.file in operations: accept() and connect() set it without a lock. */
+  readonly fileWord: Word;
 
   constructor(kind: SockKind, status = 0) {
     this.kind = kind;
@@ -93,6 +97,7 @@ export class Sock {
     this.status = newWord('sk.status', status);
     this.queued = newWord('sk.receive_queue', 0);
     this.wmem = newWord('sk.wmem_alloc', 0);
+    this.fileWord = newWord('socket.file', 0);
   }
 }
 
@@ -130,6 +135,7 @@ function* signal(
   }
   yield* readLockIrqsave(sk.callbackLock, site);
   yield* wakeUpInterruptible(sk.sleep, nr, 0, site);
+  yield* read(sk.fileWord, site);
   yield* wakeAsync(sk, how, band);
   yield* readUnlock(sk.callbackLock, site);
 }
@@ -138,6 +144,7 @@ function* signal(
 export function* skWakeAsync(sk: Sock, how: number, band: Band, site: string): Kernel<void> {
   if (wakeAsync === null) return;
   yield* readLockIrqsave(sk.callbackLock, site);
+  yield* read(sk.fileWord, site);
   yield* wakeAsync(sk, how, band);
   yield* readUnlock(sk.callbackLock, site);
 }
@@ -310,6 +317,12 @@ export function* take(sk: Sock, count: number, oneOnly: boolean, site: string): 
   }
   engine.state[sk.queued.id] = sk.receive.length;
   return { text, used, status: peek(sk.status) };
+}
+
+/** sock_map_fd()'s store: from here on notifications find the file. No step where nobody hears of them. */
+export function* setFile(sk: Sock, file: File, site: string): Kernel<void> {
+  if (wakeAsync !== null) yield* write(sk.fileWord, 1, site);
+  sk.file = file;
 }
 
 /** sock_orphan(): from here on nobody finds the file. */
