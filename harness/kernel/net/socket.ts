@@ -262,9 +262,12 @@ export function* freeSkb(skb: Skb, site: string): Kernel<void> {
     site,
   );
   if (!tell) return;
-  const status = peek(sk.status);
-  if (sk.file === null && (status & SOCK_DEAD) !== 0) return;
-  yield* writeSpace(sk, sk.kind !== 'tcp' || (status & SEND_SHUTDOWN) === 0, site);
+  if (sk.kind !== 'tcp') {
+    yield* writeSpace(sk, true, site);
+    return;
+  }
+  const status = yield* read(sk.status, site);
+  if ((status & SOCK_DEAD) === 0) yield* writeSpace(sk, (status & SEND_SHUTDOWN) === 0, site);
 }
 
 // ---- receive queue ----

@@ -61,7 +61,8 @@ function storeBytes(address: number, text: string): boolean {
  */
 export function* sockRead(file: File, address: number, count: number): Kernel<number> {
   const sk = sockOf(file);
-  if (sk === null || (peek(sk.status) & LISTENING) !== 0) return -E.ENOTCONN;
+  // A stream without a peer is a listener, or was one.
+  if (sk === null || (sk.kind === 'tcp' && sk.peer === null)) return -E.ENOTCONN;
   if (count === 0) return 0;
   for (;;) {
     if (peek(sk.queued) > 0 && !mm.permits(address, 1, true)) return -E.EFAULT;
