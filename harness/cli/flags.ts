@@ -16,6 +16,10 @@ export interface FlagSpec {
   readonly value?: string;
   readonly many?: boolean;
   readonly fallback?: string;
+  /** Bounds of a count, both included. */
+  readonly least?: number;
+  readonly most?: number;
+  readonly short?: string;
   readonly verbs: readonly Verb[];
   readonly help: string;
 }
@@ -30,26 +34,26 @@ export const FLAGS: readonly FlagSpec[] = [
   { name: 'skip', type: 'text', value: 'NAME', many: true, verbs: ['run', 'list'], help: 'leave out a case, a row or a pattern' },
   { name: 'cases', type: 'text', value: 'FOLDER', verbs: ['run', 'list', 'explore', 'replay'], help: 'another folder of cases' },
   { name: 'schedule', type: 'text', value: 'TOKEN', verbs: ['replay'], help: "the schedule; default: the one in the program's header" },
-  { name: 'seed', type: 'count', value: 'N', verbs: EXPLORING, help: 'seed of sampling and fuzzing; default: a fresh one, printed first' },
+  { name: 'seed', type: 'count', value: 'N', most: 2 ** 32 - 1, verbs: EXPLORING, help: 'seed of sampling and fuzzing; default: a fresh one, printed first' },
   { name: 'strategy', type: 'text', value: 'NAME', verbs: EXPLORING, fallback: 'dpor', help: 'how to explore; see "lostwake list strategies"' },
-  { name: 'preemptions', type: 'count', value: 'N', verbs: EXPLORING, help: 'bound of --strategy dfs' },
+  { name: 'preemptions', type: 'count', value: 'N', most: 1000, verbs: EXPLORING, help: 'bound of --strategy dfs' },
   { name: 'timers', type: 'choice', value: 'idle|any', verbs: MODEL, help: 'timers fire when nothing else can run, or at any moment' },
-  { name: 'faults', type: 'count', value: 'N', verbs: MODEL, help: 'injected allocation failures per thread; default 0' },
-  { name: 'hz', type: 'count', value: 'N', verbs: MODEL, help: 'ticks per second of the model; default 1000' },
-  { name: 'max-steps', type: 'count', value: 'N', verbs: MODEL, help: 'steps of one execution before it counts as endless' },
-  { name: 'runs', type: 'count', value: 'N', verbs: EXPLORING, help: 'executions at most (fuzz: programs; host: iterations)' },
+  { name: 'faults', type: 'count', value: 'N', most: 100, verbs: MODEL, help: 'injected allocation failures per thread; default 0' },
+  { name: 'hz', type: 'count', value: 'N', least: 1, most: 10_000, verbs: MODEL, help: 'ticks per second of the model; default 1000' },
+  { name: 'max-steps', type: 'count', value: 'N', least: 1, verbs: MODEL, help: 'steps of one execution before it counts as endless' },
+  { name: 'runs', type: 'count', value: 'N', least: 1, verbs: EXPLORING, help: 'executions at most (fuzz: programs; host: iterations)' },
   { name: 'time', type: 'seconds', value: 'SECONDS', verbs: EXPLORING, help: 'time limit: of each row (run), of the whole (explore, fuzz)' },
-  { name: 'threads', type: 'count', value: 'N', verbs: ['fuzz'], fallback: '3', help: 'threads per generated program at most' },
-  { name: 'calls', type: 'count', value: 'N', verbs: ['fuzz'], fallback: '3', help: 'calls per thread at most' },
-  { name: 'until', type: 'count', value: 'N', verbs: ['fuzz'], help: 'stop after N different findings' },
+  { name: 'threads', type: 'count', value: 'N', least: 1, most: 4, verbs: ['fuzz'], fallback: '3', help: 'threads per generated program at most' },
+  { name: 'calls', type: 'count', value: 'N', least: 1, most: 8, verbs: ['fuzz'], fallback: '3', help: 'calls per thread at most' },
+  { name: 'until', type: 'count', value: 'N', least: 1, verbs: ['fuzz'], help: 'stop after N different findings' },
   { name: 'ignore', type: 'text', value: 'DETECTOR', many: true, verbs: ['fuzz'], help: 'leave findings of a detector out' },
-  { name: 'jobs', type: 'count', value: 'N', verbs: ['run'], help: 'worker threads; default: the processors' },
+  { name: 'jobs', type: 'count', value: 'N', short: 'j', least: 1, most: 64, verbs: ['run'], help: 'worker threads; default: the processors' },
   { name: 'bail', type: 'switch', verbs: ['run'], help: 'stop after the first failure' },
   { name: 'reporter', type: 'text', value: 'FORMAT[:FILE]', many: true, verbs: ['run'], help: 'text, tap, tap13 or json; default: text' },
   { name: 'color', type: 'choice', value: 'auto|always|never', verbs: VERBS, fallback: 'auto', help: 'colour of text; NO_COLOR and FORCE_COLOR are heard' },
-  { name: 'quiet', type: 'switch', verbs: ['run', 'explore', 'fuzz'], help: 'no progress' },
+  { name: 'quiet', type: 'switch', short: 'q', verbs: ['run', 'explore', 'fuzz'], help: 'no progress' },
   { name: 'json', type: 'switch', verbs: ['list'], help: 'the list as JSON' },
-  { name: 'help', type: 'switch', verbs: VERBS, help: 'this text' },
+  { name: 'help', type: 'switch', short: 'h', verbs: VERBS, help: 'this text' },
 ];
 
 /** What each verb is for, and what stands behind it. */
@@ -114,15 +118,19 @@ function specOf(name: string): FlagSpec {
   return spec;
 }
 
+/** The verb of that name. Throws a UsageError. */
+export function verbNamed(word: string): Verb {
+  const verb = VERBS.find((v) => v === word);
+  if (verb !== undefined) return verb;
+  const hint = suggestion(word, VERBS) || `; there are: ${VERBS.join(', ')}`;
+  throw new UsageError(`Cannot understand verb "${word}"${hint}`);
+}
+
 /** Reads `run --kernel 2.6.20 epoll_ctl02`. Throws a UsageError with one line. */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const [first, ...rest] = argv;
-  const verb = VERBS.find((v) => v === first);
   if (first === undefined) throw new UsageError(`Cannot start without a verb: ${VERBS.join(', ')}; try --help`);
-  if (verb === undefined) {
-    const hint = suggestion(first, VERBS) || `; there are: ${VERBS.join(', ')}`;
-    throw new UsageError(`Cannot understand verb "${first}"${hint}`);
-  }
+  const verb = verbNamed(first);
   const own = FLAGS.filter((flag) => flag.verbs.includes(verb));
   const known = new Map(own.map((flag) => [flag.name, flag]));
   for (const word of rest) {
@@ -137,8 +145,9 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
 function checkFlagWord(word: string, verb: Verb, known: ReadonlyMap<string, FlagSpec>): void {
   const match = /^--([^=]+)/.exec(word);
   if (match === null) {
-    if (/^-[^-\d]/.test(word))
-      throw new UsageError(`Cannot understand "${word}": flags are long here; try "lostwake ${verb} --help"`);
+    const short = /^-([^-\d])/.exec(word)?.[1];
+    if (short !== undefined && ![...known.values()].some((flag) => flag.short === short))
+      throw new UsageError(`Cannot understand "${word}"; try "lostwake ${verb} --help"`);
     return;
   }
   const name = match[1];
@@ -146,7 +155,7 @@ function checkFlagWord(word: string, verb: Verb, known: ReadonlyMap<string, Flag
   const elsewhere = FLAGS.find((flag) => flag.name === name);
   if (elsewhere !== undefined)
     throw new UsageError(`Cannot use --${name} with ${verb}: it is for ${elsewhere.verbs.join(', ')}`);
-  const hint = suggestion(name, known.keys()) || `; try "lostwake ${verb} --help"`;
+  const hint = suggestion(`--${name}`, [...known.keys()].map((one) => `--${one}`)) || `; try "lostwake ${verb} --help"`;
   throw new UsageError(`Cannot understand flag --${name}${hint}`);
 }
 
@@ -159,26 +168,36 @@ function parse(rest: readonly string[], own: readonly FlagSpec[]) {
       options: Object.fromEntries(
         own.map((flag) => [
           flag.name,
-          { type: flag.type === 'switch' ? ('boolean' as const) : ('string' as const), multiple: flag.many ?? false },
+          {
+            type: flag.type === 'switch' ? ('boolean' as const) : ('string' as const),
+            multiple: flag.many ?? false,
+            ...(flag.short === undefined ? {} : { short: flag.short }),
+          },
         ]),
       ),
     });
   } catch (thrown) {
     // parseArgs explains itself in several sentences; the first says it.
     const message = thrown instanceof Error ? thrown.message : String(thrown);
-    const [sentence] = message.split(/\. |\n/);
+    const [sentence] = message.split(/\. |\n|\.$/);
+    const lacking = /'(?:-\w, )?--([\w-]+)[^']*' argument (?:missing|is ambiguous)/.exec(sentence)?.[1];
+    if (lacking !== undefined) throw new UsageError(`Cannot use --${lacking} without a value: write --${lacking}=VALUE`);
     throw new UsageError(`Cannot read the command line: ${sentence.replace(/^Option /, 'option ')}`);
   }
 }
 
-const COUNT_MAX = 1e12;
+const COUNT_MAX = 1_000_000_000;
 
 function checkValue(flag: FlagSpec, value: string | boolean | undefined): void {
   if (typeof value !== 'string') return;
   const refuse = (wanted: string): never => {
     throw new UsageError(`Cannot use --${flag.name} "${value}": ${wanted}`);
   };
-  if (flag.type === 'count' && !(/^\d+$/.test(value) && Number(value) <= COUNT_MAX)) refuse('a whole number is wanted');
+  if (flag.type === 'count') {
+    const [least, most] = [flag.least ?? 0, flag.most ?? COUNT_MAX];
+    const fits = /^\d+$/.test(value) && Number(value) >= least && Number(value) <= most;
+    if (!fits) refuse(`a whole number from ${least} to ${most} is wanted`);
+  }
   if (flag.type === 'seconds' && !(/^\d+(\.\d+)?s?$/.test(value) && Number.parseFloat(value) > 0))
     refuse('seconds are wanted, as 60 or 0.5');
   if (flag.type === 'choice' && !(flag.value ?? '').split('|').includes(value))
@@ -190,7 +209,10 @@ function checkValue(flag: FlagSpec, value: string | boolean | undefined): void {
 export function verbHelp(verb: Verb): string {
   const own = FLAGS.filter((flag) => flag.verbs.includes(verb));
   const lines = [`Usage: ${VERB_HELP[verb].usage} [flags]`, '', VERB_HELP[verb].about, '', 'Flags:'];
-  const heads = own.map((flag) => `  --${flag.name}${flag.value === undefined ? '' : ` ${flag.value}`}`);
+  const heads = own.map((flag) => {
+    const short = flag.short === undefined ? '' : `-${flag.short}, `;
+    return `  ${short}--${flag.name}${flag.value === undefined ? '' : ` ${flag.value}`}`;
+  });
   const width = Math.max(...heads.map((head) => head.length)) + 2;
   for (const [at, flag] of own.entries()) {
     const more = `${flag.many === true ? ' (repeatable)' : ''}${flag.fallback === undefined ? '' : ` [${flag.fallback}]`}`;
@@ -205,6 +227,6 @@ export function mainHelp(): string {
   for (const verb of VERBS) lines.push(`  ${verb.padEnd(9)}${VERB_HELP[verb].about}`);
   lines.push('', 'Exit codes:');
   for (const { code, meaning } of EXIT_CODES) lines.push(`  ${String(code).padEnd(5)}${meaning}`);
-  lines.push('', '"lostwake VERB --help" has the flags of a verb.');
+  lines.push('', '"lostwake VERB --help" has the flags of a verb, "lostwake --version" the version.');
   return `${lines.join('\n')}\n`;
 }

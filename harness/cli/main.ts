@@ -1,8 +1,11 @@
 /** argv to exit code. Verbs are loaded when they are asked for. */
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '../runner/case-index.ts';
 import { UsageError, messageOf } from '../runner/usage-error.ts';
 import { BROKEN, INTERRUPTED, TERMINATED, USAGE, ended, type Ending } from './exit-codes.ts';
-import { VERBS, mainHelp, parseCommandLine, verbHelp, type CommandLine } from './flags.ts';
+import { mainHelp, parseCommandLine, verbHelp, verbNamed, type CommandLine } from './flags.ts';
 import { Interrupt, Out, OutputError } from './output.ts';
 
 /** What every verb is given. */
@@ -24,9 +27,13 @@ export async function main(argv: readonly string[]): Promise<void> {
 
 async function endingOf(argv: readonly string[], place: Place): Promise<Ending> {
   try {
-    if (argv[0] === '--help' || argv[0] === 'help') {
-      const verb = VERBS.find((v) => v === argv[1]);
-      place.out.write(verb === undefined ? mainHelp() : verbHelp(verb));
+    const [first, second] = argv;
+    if (first === '--help' || first === '-h' || first === 'help') {
+      place.out.write(second === undefined ? mainHelp() : verbHelp(verbNamed(second)));
+      return ended(0);
+    }
+    if (first === '--version') {
+      place.out.line(version());
       return ended(0);
     }
     const line = parseCommandLine(argv);
@@ -35,7 +42,7 @@ async function endingOf(argv: readonly string[], place: Place): Promise<Ending> 
       return ended(0);
     }
     const ending = await perform(line, place);
-    place.out.check();
+    await place.out.flush();
     return ending;
   } catch (thrown) {
     if (thrown instanceof UsageError) return ended(USAGE, messageOf(thrown));
@@ -43,6 +50,12 @@ async function endingOf(argv: readonly string[], place: Place): Promise<Ending> 
     const frame = thrown instanceof Error ? (thrown.stack ?? '').split('\n')[1]?.trim() : undefined;
     return ended(BROKEN, `${messageOf(thrown)}${frame === undefined ? '' : ` (${frame})`}`);
   }
+}
+
+function version(): string {
+  // Our own package.json, which npm has checked.
+  const manifest = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { readonly version: string };
+  return `lostwake ${manifest.version}`;
 }
 
 async function perform(line: CommandLine, place: Place): Promise<Ending> {

@@ -1,6 +1,6 @@
 /** Where text goes: standard output that may be closed early, and files that are whole or not there. */
 
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** A report or counterexample that could not be written. */
@@ -11,15 +11,21 @@ export class OutputError extends Error {
 /** Collects a file beside its place and puts it there when it is complete. */
 export class WholeFile {
   private readonly path: string;
+  /** The path itself for a device or a pipe: there is nothing to replace, and it must not be. */
   private readonly temporary: string;
   private readonly fd: number;
+  private isOpen = true;
 
   /** Throws an OutputError at once if nothing can be written there. */
   constructor(path: string) {
     this.path = path;
-    this.temporary = `${path}.part-${process.pid}`;
+    const stat = statSync(path, { throwIfNoEntry: false });
+    const isSpecial = stat !== undefined && !stat.isFile() && !stat.isDirectory();
+    this.temporary = isSpecial ? path : `${path}.part-${process.pid}`;
     this.fd = this.attempt(() => {
       mkdirSync(dirname(path), { recursive: true });
+      // Found out now, and not when the run is over.
+      if (stat?.isDirectory() === true) openSync(path, 'w');
       return openSync(this.temporary, 'w');
     });
   }
@@ -34,16 +40,29 @@ export class WholeFile {
   /** Puts the file in its place. */
   finish(): void {
     this.attempt(() => {
+      this.isOpen = false;
       closeSync(this.fd);
-      renameSync(this.temporary, this.path);
+      if (this.temporary !== this.path) renameSync(this.temporary, this.path);
     });
+  }
+
+  /** Leaves nothing behind, unless the file is finished. */
+  abandon(): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    closeSync(this.fd);
+    this.removeTemporary();
+  }
+
+  private removeTemporary(): void {
+    if (this.temporary !== this.path) rmSync(this.temporary, { force: true });
   }
 
   private attempt<T>(work: () => T): T {
     try {
       return work();
     } catch (thrown) {
-      rmSync(this.temporary, { force: true });
+      this.removeTemporary();
       const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown);
       throw new OutputError(`Cannot write ${this.path}: ${WORDS[code] ?? code}`);
     }
@@ -63,12 +82,22 @@ const WORDS: Readonly<Record<string, string>> = {
 export class Out {
   private closed = false;
   private failure: Error | null = null;
+  private listener: () => void = () => undefined;
 
   constructor() {
     process.stdout.on('error', (error: Error & { readonly code?: string }) => {
+      if (this.closed) return;
       this.closed = true;
       if (error.code !== 'EPIPE') this.failure = error;
+      this.listener();
     });
+    // A reader of standard error that is gone misses the talk, and nothing else.
+    process.stderr.on('error', () => undefined);
+  }
+
+  /** Called once when nothing can be written any more. */
+  onClosed(listener: () => void): void {
+    this.listener = listener;
   }
 
   write(text: string): void {
@@ -79,8 +108,9 @@ export class Out {
     this.write(`${text}\n`);
   }
 
-  /** Throws an OutputError if something other than a closed pipe went wrong. */
-  check(): void {
+  /** Waits until all is written. Throws an OutputError if something other than a closed pipe went wrong. */
+  async flush(): Promise<void> {
+    if (!this.closed) await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
     if (this.failure !== null) throw new OutputError(`Cannot write to standard output: ${this.failure.message}`);
   }
 }
@@ -95,7 +125,8 @@ export function wantsColor(choice: string | undefined): boolean {
   return process.stdout.isTTY === true;
 }
 
-const WIDTH_OF_FILES = 120;
+/** Width of text that is not for a terminal. */
+export const WIDTH_OF_FILES = 120;
 
 /** Columns of the terminal, or a fixed width for files and pipes. */
 export function textWidth(): number {

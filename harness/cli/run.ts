@@ -9,15 +9,15 @@ import { outcomeWords } from '../report/words.ts';
 import { openCatalog } from '../runner/catalog.ts';
 import { readKnownFailures } from '../runner/known.ts';
 import { outcomeOf, type RunReport } from '../runner/result.ts';
-import { runCases } from '../runner/run-cases.ts';
+import { runCases, type RunRequest } from '../runner/run-cases.ts';
 import { selectCases } from '../runner/select.ts';
-import { chooseTargets } from '../runner/targets.ts';
+import { chooseTargets, type TargetCatalog } from '../runner/targets.ts';
 import { suggestion, UsageError } from '../runner/usage-error.ts';
 import { casesFolderOf, overridesOf } from './shared-flags.ts';
 import { BROKEN, FAILED, NOTHING, OK, ended, type Ending } from './exit-codes.ts';
 import type { CommandLine } from './flags.ts';
 import type { Place } from './main.ts';
-import { ProgressLine, WholeFile, textWidth, wantsColor } from './output.ts';
+import { ProgressLine, WholeFile, WIDTH_OF_FILES, textWidth, wantsColor } from './output.ts';
 
 type Make = (write: Write, options: ReporterOptions) => Reporter;
 
@@ -34,6 +34,16 @@ interface Output {
   readonly file: WholeFile | null;
 }
 
+/** What a run is watched with. */
+interface Watched {
+  readonly request: RunRequest;
+  readonly catalog: TargetCatalog;
+  readonly outputs: readonly Output[];
+  readonly line: CommandLine;
+  readonly place: Place;
+}
+
+/** Runs what the command line selects and writes its reports. */
 export async function runVerb(line: CommandLine, place: Place): Promise<Ending> {
   const overrides = overridesOf(line);
   const casesFolder = casesFolderOf(line);
@@ -45,18 +55,32 @@ export async function runVerb(line: CommandLine, place: Place): Promise<Ending> 
     runtest: line.all('runtest'),
     skip: line.all('skip'),
   });
+  const request: RunRequest = {
+    cases,
+    chosen,
+    overrides,
+    jobs: jobsOf(line),
+    bail: line.has('bail'),
+    known: readKnownFailures(casesFolder),
+    environment: environmentOf(line),
+  };
   const outputs = openOutputs(line, place);
+  try {
+    const report = await runWatched({ request, catalog, outputs, line, place });
+    for (const { reporter, file } of outputs) {
+      reporter.end(report);
+      file?.finish();
+    }
+    return endingFor(report);
+  } finally {
+    for (const { file } of outputs) file?.abandon();
+  }
+}
+
+async function runWatched({ request, catalog, outputs, line, place }: Watched): Promise<RunReport> {
   const progress = new ProgressLine(line.has('quiet'));
   const report = await runCases(
-    {
-      cases,
-      chosen,
-      overrides,
-      jobs: jobsOf(line),
-      bail: line.has('bail'),
-      known: readKnownFailures(casesFolder),
-      environment: environmentOf(line),
-    },
+    request,
     { catalog, catalogUrl: new URL('../runner/catalog.js', import.meta.url).href },
     {
       caseDone: (result) => {
@@ -65,21 +89,21 @@ export async function runVerb(line: CommandLine, place: Place): Promise<Ending> 
       },
       progress: (state) =>
         progress.tell(() => `${state.done}/${state.total} runs, ${state.failed} failed; ${state.now}`),
-      stopper: (stop) => place.interrupt.onStop(() => stop(`interrupted by ${place.interrupt.signal ?? 'signal'}`)),
+      stopper: (stop) => {
+        place.interrupt.onStop(() => stop(`interrupted by ${place.interrupt.signal ?? 'signal'}`));
+        // Nobody reads on, and there is no file: the rest would be for nothing.
+        if (outputs.every(({ file }) => file === null)) {
+          place.out.onClosed(() => stop('the reader of standard output is gone'));
+        }
+      },
     },
   );
   progress.clear();
-  for (const { reporter, file } of outputs) {
-    reporter.end(report);
-    file?.finish();
-  }
-  return endingFor(report);
+  return report;
 }
 
 function jobsOf(line: CommandLine): number {
-  const jobs = line.count('jobs') ?? availableParallelism();
-  if (jobs === 0) throw new UsageError('Cannot use --jobs 0: at least one is wanted');
-  return jobs;
+  return line.count('jobs') ?? availableParallelism();
 }
 
 /** The formats asked for, each with its place: standard output at most once. */
@@ -100,8 +124,12 @@ function openOutputs(line: CommandLine, place: Place): Output[] {
   });
   if (parsed.filter((one) => one.path === undefined).length > 1)
     throw new UsageError('Cannot print two reports to standard output: give one of them a file, as tap:FILE');
+  const paths = parsed.flatMap(({ path }) => (path === undefined ? [] : [path]));
+  const double = paths.find((path, at) => paths.indexOf(path) !== at);
+  if (double !== undefined) throw new UsageError(`Cannot write two reports to "${double}"`);
   return parsed.map(({ make, path }) => {
-    const options = (color: boolean): ReporterOptions => ({ color, quiet: line.has('quiet'), width: textWidth() });
+    const width = path === undefined ? textWidth() : WIDTH_OF_FILES;
+    const options = (color: boolean): ReporterOptions => ({ color, quiet: line.has('quiet'), width });
     if (path === undefined) {
       const color = wantsColor(line.text('color'));
       return { reporter: make((text) => place.out.write(text), options(color)), file: null };

@@ -9,12 +9,16 @@ import { fileURLToPath } from 'node:url';
 import { isPattern } from './pattern.ts';
 import { suggestion, UsageError } from './usage-error.ts';
 
+const EXTENSION = /\.(prog|ts|js|mjs)$/;
+
 /** A case that can be loaded. */
 export interface CaseEntry {
   /** `epoll_ctl02`, `bugs/E-B1`: unique. */
   readonly id: string;
   /** For people: below the package's folder where it is there, else as given. */
   readonly shown: string;
+  /** The id with every folder: `epoll_ctl/epoll_ctl02`. */
+  readonly long: string;
   /** What means it on a command line: the id, or the path as it was given. */
   readonly word: string;
   /** What is loaded: a `.prog`, or a compiled module. */
@@ -46,7 +50,8 @@ export function indexCases(folder: string): CaseEntry[] {
     const path = loadablePath(join(folder, file));
     if (path === undefined) continue;
     const id = caseId(file);
-    const entry = { id, word: id, shown: shownPath(join(folder, file)), path };
+    const long = file.replace(EXTENSION, '');
+    const entry = { id, long, word: id, shown: shownPath(join(folder, file)), path };
     const other = byId.get(entry.id);
     if (other !== undefined) {
       const files = `${other.shown} and ${entry.shown}`;
@@ -62,20 +67,21 @@ export function indexCases(folder: string): CaseEntry[] {
 export function fileCase(path: string): CaseEntry {
   const full = resolve(path);
   if (!existsSync(full)) throw new UsageError(`Cannot read "${path}": no such file`);
-  return { id: basename(path).replace(/\.prog$/, ''), word: path, shown: shownPath(full), path: full };
+  const id = basename(path).replace(EXTENSION, '');
+  return { id, long: id, word: path, shown: shownPath(full), path: full };
 }
 
 /** `epoll_ctl/epoll_ctl02.ts` → `epoll_ctl02`: a folder that the file name repeats is left out. */
 export function caseId(file: string): string {
-  const parts = file.replace(/\.(prog|ts|js|mjs)$/, '').split('/');
+  const parts = file.replace(EXTENSION, '').split('/');
   const name = parts[parts.length - 1];
   const folders = parts.slice(0, -1).filter((folder) => !name.startsWith(folder));
   return [...folders, name].join('/');
 }
 
-/** Entries whose id, or the last part of it, is exactly `name`. */
+/** Entries whose id, with or without all folders, or whose last part is exactly `name`. */
 export function entriesNamed(index: readonly CaseEntry[], name: string): CaseEntry[] {
-  const exact = index.filter((entry) => entry.id === name);
+  const exact = index.filter((entry) => entry.id === name || entry.long === name);
   if (exact.length > 0) return exact;
   return index.filter((entry) => entry.id.endsWith(`/${name}`));
 }

@@ -99,7 +99,7 @@ export interface Summary {
   readonly cases: Counts;
   readonly runs: Counts;
   readonly results: Counts;
-  /** Runs that met a bound. */
+  /** Runs on a model that met a bound; a host is never explored to the end. */
   readonly incomplete: number;
 }
 
@@ -141,7 +141,7 @@ export function summarise(cases: readonly CaseResult[]): Summary {
     results: countsOf(
       runs.flatMap((run) => run.lines.map((line) => tagOf(line.status, run.known !== undefined))),
     ),
-    incomplete: runs.filter((run) => run.coverage?.complete === false).length,
+    incomplete: runs.filter((run) => run.target !== 'host' && run.coverage?.complete === false).length,
   };
 }
 

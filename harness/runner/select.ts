@@ -95,7 +95,9 @@ function isFile(word: string, prefix: string): boolean {
 async function findPattern(word: string, index: readonly CaseEntry[], loader: Loader): Promise<Wanted> {
   const matches = orUsageError(() => globMatcher(word));
   const found: Wanted = new Map();
-  const whole = index.filter((entry) => matches(entry.id) || matches(entry.id.replace(/^.*\//, '')));
+  const whole = index.filter(
+    (entry) => matches(entry.id) || matches(entry.long) || matches(entry.id.replace(/^.*\//, '')),
+  );
   for (const entry of whole) found.set(entry, null);
   if (whole.length > 0 || !word.includes('/')) return found;
   // No case of that form: rows, then. The case part must match by itself, so that few files are read.

@@ -87,8 +87,10 @@ async function openOrUsageError(catalog: TargetCatalog, name: string): Promise<v
     await catalog.open(name, {});
   } catch (thrown) {
     if (!(thrown instanceof RangeError) && !(thrown instanceof SyntaxError)) throw thrown;
-    const hint = suggestion(selectorOf(name), catalog.kernels.map((entry) => entry.spec));
-    throw new UsageError(`--kernel: ${messageOf(thrown)}${hint}`);
+    const message = messageOf(thrown);
+    const specs = catalog.kernels.map((entry) => entry.spec);
+    const hint = message.includes('did you mean') ? '' : suggestion(selectorOf(name), specs);
+    throw new UsageError(`--kernel: ${message}${hint}`);
   }
 }
 
