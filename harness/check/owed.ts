@@ -3,7 +3,13 @@
 import type { CallRecord } from '../history/history.ts';
 import type { Facts } from './check.ts';
 import { ERR, HUP, IN, OUT, pipeFill, readinessOf } from './readiness.ts';
-import { ONE_SHOT, isPerhapsDeleted, type Ctl, type Registration } from './registrations.ts';
+import {
+  ONE_SHOT,
+  isPerhapsDeleted,
+  isWait,
+  type Ctl,
+  type Registration,
+} from './registrations.ts';
 import {
   isSurelyBefore,
   type Descriptor,
@@ -61,13 +67,42 @@ export function owedSince(facts: Facts, subject: Subject): Owed | null {
     if (!isReadySince(facts, descriptor.file, moment, direction, since)) continue;
     const isPaid = registration.reports.some(
       (report) =>
-        (isOneShot || (report.mask & PAYS[direction]) !== 0) &&
-        !facts.world.history.before(report.record, since.record),
+        !facts.world.history.before(report.record, since.record) &&
+        (isOneShot ||
+          ((report.mask & PAYS[direction]) !== 0 &&
+            isPerhapsNews(facts, descriptor.file, since, report.record))),
     );
     if (!isPaid) return { descriptor, direction, since };
   }
   return null;
 }
+
+/**
+ * False if nothing can have happened to the file between a would-block answer and the end of the wait that
+ * reported it: such a report told of nothing, and does not pay for what came later.
+ */
+function isPerhapsNews(facts: Facts, file: OpenFile, since: Since, wait: CallRecord): boolean {
+  const { world } = facts;
+  if (since.kind !== 'would-block' || (file.peer === null && !isSelfContained(file))) return true;
+  const ends = world.files.filter((one) => one.channel === file.channel || one === file.peer);
+  return world.history.calls.some(
+    (record) =>
+      record !== since.record &&
+      record.result.kind !== 'errno' &&
+      !world.history.before(record, since.record) &&
+      !world.history.before(wait, record) &&
+      (ENABLES.has(record.call.name) || ends.some((end) => end.calls.includes(record))) &&
+      !isWait(record),
+  );
+}
+
+/** What happens to it happens through its own channel. */
+function isSelfContained(file: OpenFile): boolean {
+  return file.kind === 'pipe-read' || file.kind === 'pipe-write' || file.kind === 'listener';
+}
+
+/** Calls that may end a file or a process without naming it here. */
+const ENABLES: ReadonlySet<string> = new Set(['close', 'dup2', 'munmap']);
 
 /** Would-block answers first: they are the stronger claim. */
 function looks(facts: Facts, subject: Subject): Since[] {

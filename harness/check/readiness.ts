@@ -184,7 +184,8 @@ function datagram(world: World, file: OpenFile, moment: Moment): Readiness {
   const { peer } = file;
   if (peer === null || isPerhapsReleased(world, peer, moment)) return UNKNOWN;
   const inbound = fillOf(world, [peer], [file], moment);
-  const outbound = fillOf(world, [file], [peer], moment);
+  const senders = world.files.filter((one) => one.peer === peer);
+  const outbound = fillOf(world, senders, [peer], moment);
   return plain((inbound.min > 0 ? IN : 0) | (outbound.max <= 0 ? OUT : 0));
 }
 

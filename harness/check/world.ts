@@ -218,8 +218,9 @@ function filesMadeBy(
     case 'socketpair':
       return socketPair(files, channel, record);
     case 'listen':
-      return [newFile(files, 'listener', channel)];
+      return [newFile(files, isDatagram(args[0]) ? 'datagram' : 'listener', channel)];
     case 'connect':
+      return [connected(descriptors, files, record, channel)];
     case 'accept':
       return [newFile(files, 'stream', channel)];
     case 'epoll_create':
@@ -239,10 +240,26 @@ function filesMadeBy(
   }
 }
 
+function isDatagram(type: Arg | undefined): boolean {
+  return type?.kind === 'flags' && type.names.includes('SOCK_DGRAM');
+}
+
+/** A stream, or a datagram socket that sends to one with an address. */
+function connected(
+  descriptors: readonly Descriptor[],
+  files: OpenFile[],
+  record: CallRecord,
+  channel: string,
+): OpenFile {
+  const receiver = namedDescriptor(descriptors, record, record.call.args[0])?.file;
+  if (receiver?.kind !== 'datagram') return newFile(files, 'stream', channel);
+  const file = newFile(files, 'datagram', channel, true);
+  file.peer = receiver;
+  return file;
+}
+
 function socketPair(files: OpenFile[], channel: string, record: CallRecord): OpenFile[] {
-  const type = record.call.args[1];
-  const isStream = type?.kind === 'flags' && type.names.includes('SOCK_STREAM');
-  const kind = isStream ? 'stream' : 'datagram';
+  const kind = isDatagram(record.call.args[1]) ? 'datagram' : 'stream';
   const first = newFile(files, kind, channel, true);
   const second = newFile(files, kind, channel, true);
   first.peer = second;
