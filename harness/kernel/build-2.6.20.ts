@@ -2,7 +2,13 @@
 
 import type { Kernel } from '../machine/index.ts';
 import { commonSyscalls } from './calls.ts';
-import { eventpollHooks, sysEpollCreate, sysEpollCtl, sysEpollPwait, sysEpollWait } from './fs/eventpoll.ts';
+import {
+  eventpollHooks,
+  sysEpollCreate,
+  sysEpollCtl,
+  sysEpollPwait,
+  sysEpollWait,
+} from './fs/eventpoll.ts';
 import { resetEventpoll } from './fs/eventpoll-object.ts';
 import { closeAll, mm, resetFiles } from './fs/file.ts';
 import { resetNames, type FileSystem } from './fs/namei.ts';

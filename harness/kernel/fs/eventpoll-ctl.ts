@@ -22,7 +22,13 @@ import {
   type WaitQueue,
 } from '../../machine/index.ts';
 import { E } from '../kernel.ts';
-import { EpItem, eraseFromTree, insertIntoTree, linksOf, noteReadyState } from './eventpoll-object.ts';
+import {
+  EpItem,
+  eraseFromTree,
+  insertIntoTree,
+  linksOf,
+  noteReadyState,
+} from './eventpoll-object.ts';
 import type { EventPoll } from './eventpoll-object.ts';
 import { appendReady, epPollCallback, epPollSafewake, wakeSleepers } from './eventpoll-wake.ts';
 import type { File, PollTable } from './file.ts';

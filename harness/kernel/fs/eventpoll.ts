@@ -78,7 +78,8 @@ interface UserEvent {
 /** The epoll_event stored at a readable address. */
 function eventAt(address: number): UserEvent {
   const stored = mm.load(address);
-  if (typeof stored !== 'object' || stored === null || !('events' in stored)) return { events: 0, data: 0 };
+  if (typeof stored !== 'object' || stored === null || !('events' in stored))
+    return { events: 0, data: 0 };
   return { events: Number(stored.events) | 0, data: 'data' in stored ? stored.data : 0 };
 }
 
@@ -253,4 +254,3 @@ export const eventpollHooks: VfsHooks = {
   },
   lastFput: eventpollRelease,
 };
-

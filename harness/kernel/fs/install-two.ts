@@ -20,7 +20,8 @@ export function* installTwo(
   }
   yield* fdInstall(first, files[0], site);
   yield* fdInstall(second, files[1], site);
-  if (!mm.accessOk(address, 8) || !(yield* copyToUser(mm, address, 8, first, site))) return -E.EFAULT;
+  if (!mm.accessOk(address, 8) || !(yield* copyToUser(mm, address, 8, first, site)))
+    return -E.EFAULT;
   mm.store(address + 4, second);
   return 0;
 }

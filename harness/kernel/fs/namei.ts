@@ -44,9 +44,18 @@ export function resetNames(fs: FileSystem): void {
   nodes = new Map(fs.devices);
   const terminal = newTty();
   const pair = newTty();
-  nodes.set('/dev/tty', opener((flags) => openTty(terminal, flags)));
-  nodes.set('/dev/pts/0', opener((flags) => openTty(pair, flags)));
-  nodes.set('/dev/ptmx', opener((flags) => openMaster(pair, flags)));
+  nodes.set(
+    '/dev/tty',
+    opener((flags) => openTty(terminal, flags)),
+  );
+  nodes.set(
+    '/dev/pts/0',
+    opener((flags) => openTty(pair, flags)),
+  );
+  nodes.set(
+    '/dev/ptmx',
+    opener((flags) => openMaster(pair, flags)),
+  );
   nodes.set('/dev/zero', opener(openZero));
   nodes.set('/tmp/file', regularAt());
   nodes.set('/tmp', directoryOpener);

@@ -91,6 +91,8 @@ interface PipeEnd {
 /** A pipe with nobody at it. */
 export function newPipe(isFifo: boolean): Pipe {
   const mem = kmalloc('pipe_inode_info', 'alloc_pipe_info');
+  // The path keeps the inode of a FIFO.
+  mem.permanent = isFifo;
   return {
     mem,
     isFifo,

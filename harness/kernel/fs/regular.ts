@@ -160,11 +160,15 @@ function* ttyRead(file: File, address: number, count: number): Kernel<number> {
     yield* finishWait(tty.readWait, entry, 'n_tty_read');
   }
   let chunk = '';
-  yield* update(tty.lines, () => {
-    chunk = tty.typed.slice(0, Math.min(count, tty.typed.indexOf('\n') + 1));
-    tty.typed = tty.typed.slice(chunk.length);
-    return linesIn(tty.typed);
-  }, 'n_tty_read');
+  yield* update(
+    tty.lines,
+    () => {
+      chunk = tty.typed.slice(0, Math.min(count, tty.typed.indexOf('\n') + 1));
+      tty.typed = tty.typed.slice(chunk.length);
+      return linesIn(tty.typed);
+    },
+    'n_tty_read',
+  );
   return (yield* appendToUser(address, '', chunk, 'n_tty_read')) ? chunk.length : -E.EFAULT;
 }
 
@@ -190,11 +194,16 @@ const masterOps: FileOperations = {
   *write(file, address, count) {
     const tty = ttyOf(file);
     if (!(yield* copyFromUser(mm, address, count, 'n_tty_receive_buf'))) return -E.EFAULT;
-    const before = yield* update(tty.lines, () => {
-      tty.typed += bytesAt(address, count);
-      return linesIn(tty.typed);
-    }, 'n_tty_receive_buf');
-    if (peek(tty.lines) > before) yield* wakeUpInterruptible(tty.readWait, 1, 0, 'n_tty_receive_buf');
+    const before = yield* update(
+      tty.lines,
+      () => {
+        tty.typed += bytesAt(address, count);
+        return linesIn(tty.typed);
+      },
+      'n_tty_receive_buf',
+    );
+    if (peek(tty.lines) > before)
+      yield* wakeUpInterruptible(tty.readWait, 1, 0, 'n_tty_receive_buf');
     return count;
   },
   // eslint-disable-next-line require-yield -- the master of a model terminal never has anything to read

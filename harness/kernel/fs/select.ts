@@ -58,7 +58,8 @@ export function* sysPoll(args: readonly number[]): Kernel<number> {
   yield* pollFreewait(entries);
   for (const [i, { fd, events, revents }] of fds.entries()) {
     const at = address + i * POLLFD_SIZE;
-    if (!(yield* copyToUser(mm, at, POLLFD_SIZE, { fd, events, revents }, 'sys_poll'))) return -E.EFAULT;
+    if (!(yield* copyToUser(mm, at, POLLFD_SIZE, { fd, events, revents }, 'sys_poll')))
+      return -E.EFAULT;
   }
   if (found === 0 && (yield* signalPending('sys_poll'))) return -E.EINTR;
   return found;

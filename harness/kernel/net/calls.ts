@@ -52,7 +52,8 @@ export function* sysSocketpair(args: readonly number[]): Kernel<number> {
  */
 export function* sysListen(args: readonly number[]): Kernel<number> {
   const type = args[0] ?? 0;
-  const sk = (type & TYPE_MASK) === SOCK_DGRAM ? new Sock('unix-dgram') : new Sock('tcp', LISTENING);
+  const sk =
+    (type & TYPE_MASK) === SOCK_DGRAM ? new Sock('unix-dgram') : new Sock('tcp', LISTENING);
   return yield* installSocket(sk, type, 'sys_listen');
 }
 
@@ -114,4 +115,3 @@ export function* sysShutdown(args: readonly number[]): Kernel<number> {
   yield* fput(file, 'sys_shutdown');
   return result;
 }
-

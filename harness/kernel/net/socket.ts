@@ -121,13 +121,7 @@ export function resetSockets(hook: WakeAsync | null): void {
 // ---- wake-ups ----
 
 /** One wake-up and one sk_wake_async under the callback lock, which keeps socket.file from going away. */
-function* signal(
-  sk: Sock,
-  nr: number,
-  how: number,
-  band: Band | null,
-  site: string,
-): Kernel<void> {
+function* signal(sk: Sock, nr: number, how: number, band: Band | null, site: string): Kernel<void> {
   if (wakeAsync === null || band === null) {
     // Nothing here looks at what the lock guards.
     yield* wakeUpInterruptible(sk.sleep, nr, 0, site);
@@ -178,7 +172,11 @@ export function setStatus(sk: Sock, bits: number, site: string): Kernel<number> 
 
 /** Sets bits and sk_err. */
 export function fail(sk: Sock, errno: number, bits: number, site: string): Kernel<number> {
-  return update(sk.status, (old) => (old & ((1 << ERROR_SHIFT) - 1)) | bits | (errno << ERROR_SHIFT), site);
+  return update(
+    sk.status,
+    (old) => (old & ((1 << ERROR_SHIFT) - 1)) | bits | (errno << ERROR_SHIFT),
+    site,
+  );
 }
 
 export function errorOf(status: number): number {

@@ -119,7 +119,7 @@ function* allocate(sk: Sock, file: File, size: number): Kernel<number> {
 
 /** tcp_reset(): the connection is gone. */
 function* reset(sk: Sock, errno: number, site: string): Kernel<void> {
-  const old = yield* fail(sk, errno, SHUTDOWN_MASK | SOCK_DONE | CLOSED, site);
+  const old = yield* fail(sk, errno, SHUTDOWN_MASK | CLOSED, site);
   if ((old & SOCK_DEAD) !== 0) return;
   yield* errorReport(sk, site);
   yield* stateChange(sk, site);

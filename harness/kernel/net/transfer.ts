@@ -119,7 +119,8 @@ export function* waitForRoom(sk: Sock): Kernel<boolean> {
   if (yield* signalPending(site)) return false;
   const entry = currentEntry(autoremoveWake);
   yield* prepareToWait(sk.sleep, entry, TaskState.INTERRUPTIBLE, site);
-  const room = sk.kind === 'tcp' ? yield* markNoSpace(sk, site) : hasRoom(yield* read(sk.wmem, site));
+  const room =
+    sk.kind === 'tcp' ? yield* markNoSpace(sk, site) : hasRoom(yield* read(sk.wmem, site));
   if (!room && !cannotSend(yield* read(sk.status, site)) && !(yield* signalPending(site))) {
     yield* schedule(site, {
       holds: () => isWritableNow(sk) || cannotSend(peek(sk.status)),
@@ -154,7 +155,8 @@ export function* sockPoll(file: File, table: PollTable): Kernel<number> {
     return unixWritable(wmem) ? mask | WRITABLE | POLLWRBAND : mask;
   }
   if ((status & SEND_SHUTDOWN) !== 0) return mask;
-  const room = streamWritable(yield* read(sk.wmem, 'sock_poll')) || (yield* markNoSpace(sk, 'sock_poll'));
+  const room =
+    streamWritable(yield* read(sk.wmem, 'sock_poll')) || (yield* markNoSpace(sk, 'sock_poll'));
   return room ? mask | WRITABLE : mask;
 }
 
@@ -178,4 +180,3 @@ export function sockReady(file: File): number {
   if (sk.kind !== 'tcp') return isWritableNow(sk) ? mask | POLLOUT | POLLWRNORM | POLLWRBAND : mask;
   return (status & SEND_SHUTDOWN) === 0 && isWritableNow(sk) ? mask | WRITABLE : mask;
 }
-

@@ -141,7 +141,11 @@ function* sendDatagram(sk: Sock, other: Sock, file: File, skb: Skb): Kernel<numb
       yield* dataReady(other, SEND);
       return 0;
     }
-    const error = !isOpenToData(status) ? ((status & SOCK_DEAD) !== 0 ? E.ECONNREFUSED : E.EPIPE) : E.EAGAIN;
+    const error = !isOpenToData(status)
+      ? (status & SOCK_DEAD) !== 0
+        ? E.ECONNREFUSED
+        : E.EPIPE
+      : E.EAGAIN;
     const waits = error === E.EAGAIN && !(yield* looksNonblocking(file, SEND));
     if (!waits || !(yield* waitForPeer(other))) {
       yield* freeSkb(skb, SEND);
@@ -173,7 +177,8 @@ export function* unixShutdown(sk: Sock, bits: number): Kernel<number> {
   const other = sk.peer;
   if (other === null || sk.kind === 'unix-dgram') return 0;
   const opposite =
-    ((bits & RCV_SHUTDOWN) !== 0 ? SEND_SHUTDOWN : 0) | ((bits & SEND_SHUTDOWN) !== 0 ? RCV_SHUTDOWN : 0);
+    ((bits & RCV_SHUTDOWN) !== 0 ? SEND_SHUTDOWN : 0) |
+    ((bits & SEND_SHUTDOWN) !== 0 ? RCV_SHUTDOWN : 0);
   yield* setStatus(other, opposite, site);
   yield* stateChange(other, site);
   if (opposite === SHUTDOWN_MASK) yield* skWakeAsync(other, 1, 'POLL_HUP', site);
