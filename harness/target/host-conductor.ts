@@ -11,6 +11,7 @@ import {
   COMMAND,
   MODE,
   RECORD,
+  RECORD_WORDS,
   WORD,
   actorAt,
   monotonicMs,
@@ -21,7 +22,7 @@ import {
 import type { Result } from '../history/history.ts';
 
 /** How long everybody must be seen asleep before it is called for ever; TCP has work in softirqs. */
-const STILL_MS = 1;
+const STILL_MS = 0.6;
 const STILL_TCP_MS = 5;
 /** An iteration that has neither ended nor come to rest by then breaks the child. */
 const ITERATION_MS = 15_000;
@@ -41,6 +42,7 @@ interface Seen {
     readonly result: number;
     readonly start: number;
     readonly end: number;
+    readonly ms: number;
   }[];
 }
 
@@ -90,7 +92,7 @@ export class Conductor {
     const least = Math.min(runs, this.#threads > 1 ? factorial(this.#threads) + DELAYS.length : 1);
     for (; executions < runs; executions += 1) {
       const spent = monotonicMs() - began;
-      if (spent > budgetMs && (executions >= least || spent > 8 * budgetMs) && executions > 0) break;
+      if (spent > budgetMs && (executions >= least || spent > 3 * budgetMs) && executions > 0) break;
       const early = executions < runs * STEPS_SHARE && spent < budgetMs * STEPS_SHARE;
       const steps = this.#threads > 1 && !orders.done && (early || executions < factorial(this.#threads));
       this.#iteration(executions, steps ? orders : null);
@@ -148,7 +150,7 @@ export class Conductor {
     const limit = monotonicMs() + ITERATION_MS;
     for (let looks = 0; ; looks += 1) {
       const activity = Atomics.load(shared.words, WORD.activity);
-      if (Atomics.load(shared.words, WORD.finished) === count) break;
+      if (Atomics.load(shared.words, WORD.finished) >= count) break;
       const still = orders === null && looks === 0 ? null : actors.settled(count);
       const waiting = still === null ? [] : actors.waiting(count);
       if (orders !== null && waiting.length > 0) {
@@ -158,7 +160,7 @@ export class Conductor {
       }
       if (still !== null && this.#isForEver(count, still)) {
         // Whoever ended between the first look and the second is not asleep.
-        if (Atomics.load(shared.words, WORD.finished) === count) break;
+        if (Atomics.load(shared.words, WORD.finished) >= count) break;
         this.#release(count);
         actors.checkFault();
         return false;
@@ -213,14 +215,15 @@ export class Conductor {
   }
 
   #calls(): Seen['calls'] {
-    const { records } = this.#stage.shared;
+    const { lengths, records } = this.#stage.shared;
     return this.#plan.parts.flatMap((calls, part) =>
       calls.flatMap((_, index) => {
         const at = recordAt(part, index);
         const result = records[at + RECORD.result] ?? 0;
         if (result === 0) return [];
         const [start = 0, end = 0] = [records[at + RECORD.start], records[at + RECORD.end]];
-        return [{ part, index, result: result - 1, start, end }];
+        const ms = lengths[at / RECORD_WORDS] ?? 0;
+        return [{ part, index, result: result - 1, start, end, ms }];
       }),
     );
   }
@@ -284,10 +287,10 @@ function factorial(n: number): number {
 }
 
 function outcomeOf(seen: Seen, tables: readonly (readonly Result[])[]): HostOutcome {
-  const records: HostRecord[] = seen.calls.map(({ part, index, result, start, end }) => {
+  const records: HostRecord[] = seen.calls.map(({ part, index, result, ...times }) => {
     const value = tables[part]?.[result];
     if (value === undefined) throw new HostBroken(`a result of part ${part} was lost`);
-    return { thread: part - 1, index, result: value, start, end };
+    return { thread: part - 1, index, result: value, ...times };
   });
   return { times: seen.times, records };
 }

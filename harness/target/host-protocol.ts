@@ -23,6 +23,8 @@ export interface HostRecord {
   readonly start: number;
   /** -1 for a call that never returned. */
   readonly end: number;
+  /** How long it took; for a call that hung, how long it was watched. */
+  readonly ms: number;
 }
 
 export interface HostOutcome {

@@ -53,7 +53,7 @@ export const COMMAND = { load: 1, init: 2, run: 3, dump: 4 } as const;
 
 const ACTOR_WORDS = 32;
 const ACTORS_AT = 128;
-const RECORD_WORDS = 3;
+export const RECORD_WORDS = 3;
 const FDS_MAX = 8192;
 
 /** Words of one call's record; the result is 1 + the index in the part's table of results, 0 if not reached. */
@@ -71,6 +71,8 @@ export interface Shared {
   readonly records: Int32Array;
   /** [0]: until when (monotonic ms) a timer may still end a blocked call. */
   readonly times: Float64Array;
+  /** How long each call took, in ms; the index is that of `records` by RECORD_WORDS. */
+  readonly lengths: Float64Array;
   /** Results of init as JSON, for conditions in threads: length, then bytes. */
   readonly text: Uint8Array;
 }
@@ -103,6 +105,7 @@ export function sharedMemory(given?: SharedArrayBuffer): Shared {
   const owned = take(FDS_MAX);
   const records = take(RECORDS * 4);
   const times = take(64);
+  const lengths = take((RECORDS / RECORD_WORDS) * 8);
   const text = take(TEXT_BYTES);
   const buffer = given ?? new SharedArrayBuffer(at);
   return {
@@ -113,6 +116,7 @@ export function sharedMemory(given?: SharedArrayBuffer): Shared {
     owned: new Uint8Array(buffer, owned, FDS_MAX),
     records: new Int32Array(buffer, records, RECORDS),
     times: new Float64Array(buffer, times, 1),
+    lengths: new Float64Array(buffer, lengths, RECORDS / RECORD_WORDS),
     text: new Uint8Array(buffer, text, TEXT_BYTES),
   };
 }

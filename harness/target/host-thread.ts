@@ -18,8 +18,10 @@ import {
   MODE,
   PHASE,
   RECORD,
+  RECORD_WORDS,
   WORD,
   actorAt,
+  monotonicMs,
   readText,
   recordAt,
   sharedMemory,
@@ -164,12 +166,14 @@ class Actor {
   }
 
   #perform(action: Action, part: Part, record: number): Result {
-    const { words, records } = this.#shared;
+    const { lengths, records, words } = this.#shared;
     Atomics.store(words, this.#at + ACTOR.nr, -1);
     Atomics.store(words, this.#at + ACTOR.phase, PHASE.calling);
+    const began = monotonicMs();
     records[record + RECORD.start] = Atomics.add(words, WORD.stamp, 1);
     let result = action(this.#caller);
     const end = Atomics.add(words, WORD.stamp, 1);
+    lengths[record / RECORD_WORDS] = monotonicMs() - began;
     // Whatever a call returns after everybody was found asleep for ever is our own kick's doing.
     const hung = Atomics.load(words, WORD.hung) === 1;
     if (hung) result = HANG;

@@ -13,7 +13,7 @@ import { execa, type ResultPromise } from 'execa';
 import { signatureOf, type CallRecord, type History } from '../history/history.ts';
 import type { Call, Program } from '../program/program.ts';
 import { outcomeText } from '../program/values.ts';
-import { HostRefusal, planFor } from './host-plan.ts';
+import { HostRefusal, OWN_FDS, planFor } from './host-plan.ts';
 import { parseAnswer, type HostAnswer, type HostOutcome, type HostRecord } from './host-protocol.ts';
 import type { Behaviour, FoundFinding, Observation, RunOptions, Target } from './target.ts';
 
@@ -21,10 +21,14 @@ import type { Behaviour, FoundFinding, Observation, RunOptions, Target } from '.
 const CONCURRENT_RUNS = 400;
 const SEQUENTIAL_RUNS = 1;
 /** No new iteration begins after that. */
-const BUDGET_MS = 400;
+const BUDGET_MS = 150;
 /** Without an answer for that long a child is lost. */
 const ANSWER_MS = 30_000;
 const START_MS = 20_000;
+/** How often a run that is wanted no more is noticed. */
+const ASK_MS = 100;
+/** Waits on a clock are held against it to the millisecond. */
+const TICK_MS = 1;
 
 const CHILD_OPTIONS = {
   stdin: 'pipe',
@@ -35,6 +39,8 @@ const CHILD_OPTIONS = {
   reject: false,
   cleanup: true,
   killSignal: 'SIGKILL',
+  // What instruments the parent (coverage, loaders) is not meant for a child whose threads sleep in calls.
+  env: { NODE_OPTIONS: '', NODE_V8_COVERAGE: '' },
 } as const;
 
 type ChildProcess = ResultPromise<typeof CHILD_OPTIONS>;
@@ -68,9 +74,13 @@ class HostChild {
     });
     // A child that has died cannot be written to: its end tells the reason.
     this.process.stdin.on('error', () => undefined);
+    const sweep = (): void => rmSync(this.folder, { recursive: true, force: true });
+    // When this process ends first nothing else removes the folder.
+    process.once('exit', sweep);
     void this.process.then((result) => {
       this.gone = true;
-      rmSync(this.folder, { recursive: true, force: true });
+      process.off('exit', sweep);
+      sweep();
       this.give(lossOf(result));
     });
     // Nothing waits for an idle child: it must not keep the process alive.
@@ -82,6 +92,16 @@ class HostChild {
     const taker = this.waiting.shift();
     if (taker === undefined) this.arrived.push(answer);
     else taker(answer);
+  }
+
+  /** Id of the process. */
+  get pid(): number | undefined {
+    return this.process.pid;
+  }
+
+  /** False once it has ended. */
+  get alive(): boolean {
+    return !this.gone;
   }
 
   /** The next answer, or a sentence that says why there is none. */
@@ -126,12 +146,13 @@ export type Probe =
   | { readonly ok: true; readonly kernel: string }
   | { readonly ok: false; readonly why: string };
 
-class HostTarget implements Target {
+export class HostTarget implements Target {
   readonly name = 'host';
   readonly selector = 'host';
   private child: HostChild | null = null;
   private unable: string | null = refusalOfPlatform();
   private jobs = 0;
+  private turn: Promise<unknown> = Promise.resolve();
 
   refuses(program: Program): string | null {
     if (this.unable !== null) return this.unable;
@@ -146,42 +167,56 @@ class HostTarget implements Target {
 
   /** Starts a child if there is none; answers why not. */
   private async up(): Promise<HostChild | { readonly why: string }> {
-    if (this.child !== null) return this.child;
+    if (this.child?.alive === true) return this.child;
+    this.child = null;
     const child = new HostChild();
     const answer = await child.answer(START_MS);
-    if (typeof answer === 'string') {
-      child.kill();
-      return { why: answer };
+    if (typeof answer !== 'string' && answer.kind === 'ready') {
+      if (answer.fdsBelow > OWN_FDS) return { why: `the child needs descriptors up to ${answer.fdsBelow - 1} itself` };
+      this.child = child;
+      return child;
     }
-    if (answer.kind === 'unable') {
-      this.unable = `the host cannot run programs: ${answer.why}`;
-      return { why: this.unable };
-    }
-    this.child = child;
-    return child;
+    child.kill();
+    if (typeof answer === 'string') return { why: answer };
+    if (answer.kind === 'unable') this.unable = `the host cannot run programs: ${answer.why}`;
+    return { why: this.unable ?? `the child begins with "${answer.kind}"` };
   }
 
+  /** Finds out whether programs can run here at all; refuses() knows it from then on. */
   async probe(): Promise<Probe> {
     if (this.unable !== null) return { ok: false, why: this.unable };
-    const child = await this.up();
+    const child = await this.inTurn(() => this.up());
     return child instanceof HostChild ? { ok: true, kernel: release() } : { ok: false, why: child.why };
   }
 
+  /** Runs a program; programs asked for at the same time run one after the other. */
   async run(program: Program, options: RunOptions): Promise<Behaviour> {
+    return await this.inTurn(() => this.runNow(program, options));
+  }
+
+  private async runNow(program: Program, options: RunOptions): Promise<Behaviour> {
     const plan = planFor(program);
     const child = await this.up();
     if (!(child instanceof HostChild)) return brokenBehaviour(child.why);
     const concurrent = program.threads.length > 1;
     const id = ++this.jobs;
     const runs = options.runs ?? (concurrent ? CONCURRENT_RUNS : SEQUENTIAL_RUNS);
+    const stopped = watchInterrupts(options, child);
     child.send({ id, plan, runs, budgetMs: BUDGET_MS, seed: options.seed ?? 1 });
     const answer = await child.answer(ANSWER_MS);
+    const wasStopped = stopped();
     if (typeof answer !== 'string' && answer.kind === 'done' && answer.id === id)
       return behaviourOf(program, answer.outcomes, answer.executions, options);
-    this.child = null;
-    child.kill();
+    this.close();
+    if (wasStopped) return emptyBehaviour('interrupted');
     if (typeof answer === 'string') return brokenBehaviour(answer);
     return brokenBehaviour(answer.kind === 'broken' ? answer.why : `the child answered "${answer.kind}" to a job`);
+  }
+
+  private async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.turn.then(work);
+    this.turn = mine.catch(() => undefined);
+    return await mine;
   }
 
   /** Ends the child. The target can be used again. */
@@ -189,13 +224,39 @@ class HostTarget implements Target {
     this.child?.kill();
     this.child = null;
   }
+
+  /** Id of the child's process, while there is one. */
+  get childPid(): number | undefined {
+    return this.child?.pid;
+  }
+}
+
+/** Kills the child when nobody wants its answer any more; the function given back ends that and says if it did. */
+function watchInterrupts(options: RunOptions, child: HostChild): () => boolean {
+  let stopped = false;
+  const timer = setInterval(() => {
+    if (options.interrupted?.(0) !== true) return;
+    stopped = true;
+    child.kill();
+  }, ASK_MS);
+  return () => {
+    clearInterval(timer);
+    return stopped;
+  };
 }
 
 let only: HostTarget | null = null;
 
-/** The host, one for the process. */
+/** The host, one for the process. Whether anything can run here shows at the first program, or with probeHost(). */
 export function hostTarget(): HostTarget {
   return (only ??= new HostTarget());
+}
+
+/** The host, after it was found out whether it can run anything: refuses() tells the reason if not. */
+export async function openHostTarget(): Promise<HostTarget> {
+  const target = hostTarget();
+  await target.probe();
+  return target;
 }
 
 /** Whether programs can run here at all, found out by starting the child. */
@@ -203,17 +264,12 @@ export async function probeHost(): Promise<Probe> {
   return await hostTarget().probe();
 }
 
+function emptyBehaviour(incomplete: string): Behaviour {
+  return { target: 'host', complete: false, incomplete, executions: 0, traces: 0, outcomes: [], findings: [] };
+}
+
 function brokenBehaviour(why: string): Behaviour {
-  return {
-    target: 'host',
-    complete: false,
-    incomplete: 'broken',
-    executions: 0,
-    traces: 0,
-    outcomes: [],
-    findings: [],
-    broken: `Cannot run on the host: ${why}`,
-  };
+  return { ...emptyBehaviour('broken'), broken: `Cannot run on the host: ${why}` };
 }
 
 function behaviourOf(
@@ -238,10 +294,12 @@ function behaviourOf(
     }
   }
   const list = [...byText.values()].map(({ first, times }) => ({ ...first, times }));
+  // One thread alone has one order of calls.
+  const complete = program.threads.length < 2;
   return {
     target: 'host',
-    complete: false,
-    incomplete: `sampled, ${executions} runs`,
+    complete,
+    ...(complete ? {} : { incomplete: `sampled, ${executions} runs` }),
     executions,
     traces: 0,
     outcomes: list.sort((a, b) => (a.text < b.text ? -1 : 1)),
@@ -258,6 +316,7 @@ function recordOf(program: Program, r: HostRecord): CallRecord {
     result: r.result,
     start: r.start,
     end: r.end < 0 ? Infinity : r.end,
+    elapsed: { ms: r.ms, tickMs: TICK_MS },
   };
 }
 
