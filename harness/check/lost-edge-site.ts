@@ -38,6 +38,7 @@ function causeOutside(facts: Facts, loss: Loss): string | null {
   if (hasLostSlots(registration.set)) return 'no-slot';
   if (isHidden(facts, loss)) return 'stale-hides-ready';
   if (!facts.world.isV11) return null;
+  if (facts.world.history.calls.some((record) => record.call.name === 'munmap')) return 'unmapped';
   const others = facts.registrations.filter(
     (other) =>
       other !== registration && isOfFile(other, descriptor.file) && wasUndone(facts, other),
@@ -158,9 +159,16 @@ function isPerhapsReadyAt(facts: Facts, loss: Loss, since: Since): boolean {
   if (loss.direction === 'out' && file.kind === 'pipe-write') {
     return pipeFill(facts.world, file, since.record).min < PAGE_PIPE;
   }
-  const bit = loss.direction === 'in' ? 1 : OUT;
-  if (loss.direction === 'out') {
-    return (readinessOf(facts.world, facts.registrations, file, since.record).must & OUT) !== 0;
-  }
-  return (readinessOf(facts.world, facts.registrations, file, since.record).may & bit) !== 0;
+  if (loss.direction === 'out') return !hasRoomMadeAfter(facts, file, since);
+  return (readinessOf(facts.world, facts.registrations, file, since.record).may & 1) !== 0;
+}
+
+/** The other side surely took something out afterwards. */
+function hasRoomMadeAfter(facts: Facts, file: OpenFile, since: Since): boolean {
+  return (file.peer?.calls ?? []).some(
+    (record) =>
+      record.call.name === 'read' &&
+      record.result.kind === 'bytes' &&
+      facts.world.history.before(since.record, record),
+  );
 }
