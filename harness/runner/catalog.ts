@@ -28,8 +28,8 @@ class BuiltInCatalog implements TargetCatalog {
 
 async function openTarget(name: string, options: TargetOptions): Promise<ExplainingTarget> {
   if (name === 'host') {
-    const { hostTarget } = await import('../target/host.ts');
-    return hostTarget();
+    const { openHostTarget } = await import('../target/host.ts');
+    return await openHostTarget();
   }
   const { modelTarget } = await import('../target/model.ts');
   return modelTarget(name.replace(/^model:/, ''), options);

@@ -4,7 +4,7 @@
  * Arguments: the private folder, and `--probe` to say only whether this works here.
  */
 
-import { readdirSync, writeFileSync, writeSync } from 'node:fs';
+import { writeFileSync, writeSync } from 'node:fs';
 import { release } from 'node:os';
 import { createInterface } from 'node:readline';
 import { Actors, HostBroken, KICK_SIGNAL } from './host-actors.ts';
@@ -14,8 +14,6 @@ import type { HostAnswer, HostJob } from './host-protocol.ts';
 import { sharedMemory } from './host-shared.ts';
 
 const SIGUSR1 = 10;
-/** Descriptors from here on are ones the child moved out of the way of programs. */
-const HIGH_FD = 700;
 
 function say(answer: HostAnswer): void {
   let text = Buffer.from(`${JSON.stringify(answer)}\n`);
@@ -60,12 +58,6 @@ async function setUp(folder: string): Promise<Stage> {
   return { shared, libc, actors, folder };
 }
 
-/** One more than the highest descriptor the child has of its own. */
-function ownDescriptors(): number {
-  const low = readdirSync('/proc/self/fd').map(Number).filter((fd) => fd < HIGH_FD);
-  return Math.max(...low) + 1;
-}
-
 async function serve(stage: Stage): Promise<void> {
   for await (const line of createInterface({ input: process.stdin })) {
     // The parent wrote it, with the types of this build.
@@ -90,7 +82,7 @@ async function main(): Promise<void> {
     say({ kind: 'unable', why: error instanceof Error ? error.message : String(error) });
     process.exit(0);
   }
-  say({ kind: 'ready', fdsBelow: ownDescriptors(), release: release() });
+  say({ kind: 'ready', release: release() });
   if (probe !== '--probe') await serve(stage);
   // process.exit() would wait for threads that are in system calls.
   stage.libc.sys(NR.exit_group, 0);

@@ -34,8 +34,8 @@ export interface HostOutcome {
 
 /** From the child. */
 export type HostAnswer =
-  /** Once, when it is up: own descriptors are below that number. */
-  | { readonly kind: 'ready'; readonly fdsBelow: number; readonly release: string }
+  /** Once, when it is up. */
+  | { readonly kind: 'ready'; readonly release: string }
   /** Once, instead: it cannot work here. */
   | { readonly kind: 'unable'; readonly why: string }
   | {

@@ -13,7 +13,7 @@ import { execa, type ResultPromise } from 'execa';
 import { signatureOf, type CallRecord, type History } from '../history/history.ts';
 import type { Call, Program } from '../program/program.ts';
 import { outcomeText } from '../program/values.ts';
-import { HostRefusal, OWN_FDS, planFor } from './host-plan.ts';
+import { HostRefusal, planFor } from './host-plan.ts';
 import { parseAnswer, type HostAnswer, type HostOutcome, type HostRecord } from './host-protocol.ts';
 import type { Behaviour, FoundFinding, Observation, RunOptions, Target } from './target.ts';
 
@@ -172,7 +172,6 @@ export class HostTarget implements Target {
     const child = new HostChild();
     const answer = await child.answer(START_MS);
     if (typeof answer !== 'string' && answer.kind === 'ready') {
-      if (answer.fdsBelow > OWN_FDS) return { why: `the child needs descriptors up to ${answer.fdsBelow - 1} itself` };
       this.child = child;
       return child;
     }
