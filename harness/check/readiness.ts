@@ -229,7 +229,7 @@ function queueOf(
 
 function eventfdMust(world: World, file: OpenFile, moment: Moment): number {
   const mayBeRead = file.calls.some(
-    (one) => /read$/.test(one.call.name) && isPerhapsBefore(world, one, moment),
+    (one) => one.call.name.endsWith('read') && isPerhapsBefore(world, one, moment),
   );
   const isPosted = file.calls.some(
     (one) =>
