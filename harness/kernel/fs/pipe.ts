@@ -410,9 +410,11 @@ export function* fifoOpen(pipe: Pipe, flags: number): Kernel<File | number> {
 type Counter = 'rCounter' | 'wCounter';
 
 function* engage(pipe: Pipe, count: Word, counter: Counter): Kernel<void> {
+  const before = yield* add(count, 1, 'fifo_open');
+  // In the same step, so that poll, which looks at both without the mutex, sees neither change alone.
   pipe[counter]++;
   // wake_up_partner(): the first of its kind ends the wait of those who opened the other way.
-  if ((yield* add(count, 1, 'fifo_open')) === 0) yield* wakePipe(pipe, 'fifo_open');
+  if (before === 0) yield* wakePipe(pipe, 'fifo_open');
 }
 
 /** Sleeps until somebody has opened the other way; false if a signal came first. */

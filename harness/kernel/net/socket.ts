@@ -295,6 +295,8 @@ export interface Taken {
   readonly used: readonly Skb[];
   /** Status at the same moment, for a stream. */
   readonly status: number;
+  /** Something was there to be taken. */
+  readonly had: boolean;
 }
 
 /**
@@ -306,6 +308,7 @@ export function* take(sk: Sock, count: number, oneOnly: boolean, site: string): 
   if (sk.kind === 'tcp') yield* engine.submit2(Kind.ADD, sk.queued, false, sk.status, true, site);
   else yield* engine.submit(Kind.ADD, sk.queued, 0, site);
   const used: Skb[] = [];
+  const had = sk.receive.length > 0;
   let text = '';
   while (text.length < count && sk.receive.length > 0 && !(oneOnly && used.length === 1)) {
     const skb = sk.receive[0];
@@ -317,7 +320,7 @@ export function* take(sk: Sock, count: number, oneOnly: boolean, site: string): 
     used.push(skb);
   }
   engine.state[sk.queued.id] = sk.receive.length;
-  return { text, used, status: peek(sk.status) };
+  return { text, used, status: peek(sk.status), had };
 }
 
 /** sock_map_fd()'s store: from here on notifications find the file. No step where nobody hears of them. */

@@ -65,8 +65,9 @@ export function* sockRead(file: File, address: number, count: number): Kernel<nu
   if (sk === null || (sk.kind === 'tcp' && sk.peer === null)) return -E.ENOTCONN;
   if (count === 0) return 0;
   for (;;) {
-    if (peek(sk.queued) > 0 && !mm.permits(address, 1, true)) return -E.EFAULT;
-    const taken = yield* take(sk, count, sk.kind === 'unix-dgram', SITE);
+    const writable = mm.permits(address, 1, true);
+    const taken = yield* take(sk, writable ? count : 0, sk.kind === 'unix-dgram', SITE);
+    if (taken.had && !writable) return -E.EFAULT;
     if (taken.used.length > 0 || taken.text.length > 0) {
       if (sk.peerWait !== null) yield* wakeUpInterruptible(sk.peerWait, 1, 0, SITE);
       for (const skb of taken.used) yield* freeSkb(skb, SITE);
