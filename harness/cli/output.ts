@@ -1,7 +1,6 @@
 /** Where text goes: standard output that may be closed early, and files that are whole or not there. */
 
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 
 /** A report or counterexample that could not be written. */
 export class OutputError extends Error {
@@ -12,22 +11,17 @@ export class OutputError extends Error {
 export class WholeFile {
   private readonly path: string;
   /** The path itself for a device or a pipe: there is nothing to replace, and it must not be. */
-  private readonly temporary: string;
+  private temporary: string;
   private readonly fd: number;
   private isOpen = true;
 
   /** Throws an OutputError at once if nothing can be written there. */
   constructor(path: string) {
     this.path = path;
-    const stat = statSync(path, { throwIfNoEntry: false });
-    const isSpecial = stat !== undefined && !stat.isFile() && !stat.isDirectory();
-    this.temporary = isSpecial ? path : `${path}.part-${process.pid}`;
-    this.fd = this.attempt(() => {
-      mkdirSync(dirname(path), { recursive: true });
-      // Found out now, and not when the run is over.
-      if (stat?.isDirectory() === true) openSync(path, 'w');
-      return openSync(this.temporary, 'w');
-    });
+    this.temporary = `${path}.part-${process.pid}`;
+    const stat = this.attempt(() => statSync(path, { throwIfNoEntry: false }));
+    if (stat !== undefined && !stat.isFile()) this.temporary = path;
+    this.fd = this.attempt(() => openSync(this.temporary, 'w'));
   }
 
   write(text: string): void {
@@ -55,7 +49,12 @@ export class WholeFile {
   }
 
   private removeTemporary(): void {
-    if (this.temporary !== this.path) rmSync(this.temporary, { force: true });
+    if (this.temporary === this.path) return;
+    try {
+      rmSync(this.temporary, { force: true });
+    } catch {
+      // It was never there: a part of its path is no folder.
+    }
   }
 
   private attempt<T>(work: () => T): T {
@@ -70,6 +69,7 @@ export class WholeFile {
 }
 
 const WORDS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such folder (ENOENT)',
   ENOSPC: 'no space left on the device (ENOSPC)',
   EACCES: 'permission denied (EACCES)',
   EROFS: 'the file system is read-only (EROFS)',

@@ -3,6 +3,7 @@
 import type { CounterexampleRow, CounterexampleView } from '../history/counterexample.ts';
 import { printCall } from '../program/print.ts';
 import type { Program } from '../program/program.ts';
+import { plain } from './plain.ts';
 
 /** Rows of a table; more are cut in the middle, and the cut is announced. */
 const ROWS_MAX = 400;
@@ -22,7 +23,7 @@ export function counterexampleLines(view: CounterexampleView, width: number): st
     '',
     ...facts(view),
   ];
-  return lines.map((line) => `  ${line}`.trimEnd());
+  return lines.map((line) => `  ${plain(line)}`.trimEnd());
 }
 
 /** The same as one text with a newline at its end. */

@@ -7,6 +7,7 @@
 import { stringify } from 'yaml';
 import type { CaseResult, RunReport, RunResult } from '../runner/result.ts';
 import { counterexampleLines } from './counterexample.ts';
+import { plain } from './plain.ts';
 import type { Reporter, ReporterOptions, Write } from './reporter.ts';
 
 /** Lines of a counterexample in a diagnostic; the rest is in the text and json reports. */
@@ -70,25 +71,25 @@ function diagnostic(result: CaseResult, run: RunResult): object | null {
   if (run.verdict === 'PASS' || run.verdict === 'CONF') return null;
   const details: Record<string, unknown> = {
     status: run.verdict,
-    at: { case: run.caseId, ...(run.row === '' ? {} : { row: run.row }), target: run.target },
+    at: { case: plain(run.caseId), ...(run.row === '' ? {} : { row: plain(run.row) }), target: run.target },
   };
-  if (result.about !== '') details['about'] = clean(result.about);
+  if (result.about !== '') details['about'] = plain(result.about);
   if (result.docs.length > 0) details['docs'] = result.docs;
   if (run.fixed !== undefined) details['fixed'] = run.fixed;
   details['results'] = run.lines.map((line) => ({
     status: line.status,
-    ...(line.expected === undefined ? {} : { expected: clean(line.expected) }),
-    ...(line.actual === undefined ? {} : { actual: clean(line.actual) }),
-    message: clean(line.message),
-    ...(line.finding === undefined ? {} : { finding: line.finding }),
+    ...(line.expected === undefined ? {} : { expected: plain(line.expected) }),
+    ...(line.actual === undefined ? {} : { actual: plain(line.actual) }),
+    message: plain(line.message),
+    ...(line.finding === undefined ? {} : { finding: plain(line.finding) }),
   }));
   if (run.counterexample !== undefined) {
-    const lines = counterexampleLines(run.counterexample, 100).map((line) => clean(line).slice(2));
+    const lines = counterexampleLines(run.counterexample, 100).map((line) => plain(line).slice(2));
     const left = lines.length - INTERLEAVING_LINES;
     const cut = left > 0 ? [`... ${left} more lines: see the text or json report`] : [];
     details['interleaving'] = [...lines.slice(0, INTERLEAVING_LINES), ...cut, ''].join('\n');
   }
-  if (run.replay !== undefined) details['replay'] = clean(run.replay);
+  if (run.replay !== undefined) details['replay'] = plain(run.replay);
   return details;
 }
 
@@ -103,13 +104,4 @@ function ascii(text: string): string {
     .replace(/\s+/g, ' ')
     .replace(/[^\x20-\x7e]/gu, (char) => `<U+${char.codePointAt(0)?.toString(16).toUpperCase()}>`)
     .trim();
-}
-
-/** Without control characters, which YAML readers disagree about; line feeds stay. */
-function clean(text: string): string {
-  return text.replace(
-    // oxlint-disable-next-line no-control-regex -- control characters are what this is about
-    /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff\ufeff]/g,
-    (char) => `<U+${char.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}>`,
-  );
 }

@@ -2,6 +2,7 @@
 
 import { outcomeWords } from './words.ts';
 import { counterexampleLines } from './counterexample.ts';
+import { plain } from './plain.ts';
 import { painter, styleOf, type Paint } from './paint.ts';
 import type { Reporter, ReporterOptions, Write } from './reporter.ts';
 import type { CaseResult, Counts, RunReport, RunResult, Verdict } from '../runner/result.ts';
@@ -79,20 +80,20 @@ function failureLines(
   paint: Paint,
 ): string[] {
   const lines = [headLine(run, paint)];
-  if (result.about !== '') lines.push(`  ${result.about}`);
+  if (result.about !== '') lines.push(`  ${plain(result.about)}`);
   if (result.docs.length > 0) lines.push(`  ${result.docs.join(' ')}`);
   for (const line of run.lines) {
     const expected = line.expected === undefined ? '' : `${oneLine(line.expected)}: `;
-    lines.push(`  ${paint(styleOf(line.status), line.status)} ${expected}${line.message}`);
+    lines.push(`  ${paint(styleOf(line.status), line.status)} ${plain(`${expected}${line.message}`)}`);
   }
   if (run.counterexample !== undefined) {
     lines.push('', ...counterexampleLines(run.counterexample, options.width));
-  } else if (run.replay !== undefined) lines.push(`  replay  ${run.replay}`);
+  } else if (run.replay !== undefined) lines.push(`  replay  ${plain(run.replay)}`);
   return lines;
 }
 
 function headLine(run: RunResult, paint: Paint): string {
-  const row = run.row === '' ? '' : `/${run.row}`;
+  const row = run.row === '' ? '' : `/${plain(run.row)}`;
   return `${paint(styleOf(run.verdict), run.verdict)} ${paint('bold', `${run.caseId}${row}`)} on ${run.target}`;
 }
 
@@ -105,21 +106,21 @@ function remarks(report: RunReport, paint: Paint): string[] {
   const lines: string[] = [];
   const reasons = new Map<string, number>();
   for (const run of report.cases.flatMap((result) => result.runs)) {
-    const name = `${run.caseId}${run.row === '' ? '' : `/${run.row}`} on ${run.target}`;
+    const name = plain(`${run.caseId}${run.row === '' ? '' : `/${run.row}`} on ${run.target}`);
     if (run.known !== undefined) {
       lines.push(`${paint(styleOf('known'), 'known')} ${name}: ${run.known}`);
     }
     for (const line of run.lines) {
       if (line.status === 'WARN') {
         const expected = line.expected === undefined ? '' : `${oneLine(line.expected)}: `;
-        lines.push(`${paint(styleOf('WARN'), 'WARN')} ${name}: ${expected}${line.message}`);
+        lines.push(`${paint(styleOf('WARN'), 'WARN')} ${name}: ${plain(`${expected}${line.message}`)}`);
       } else if (line.status === 'CONF') {
         reasons.set(line.message, (reasons.get(line.message) ?? 0) + 1);
       }
     }
   }
   for (const [reason, times] of reasons) {
-    lines.push(`${paint(styleOf('CONF'), 'CONF')} ${counted(times, 'run')}: ${reason}`);
+    lines.push(`${paint(styleOf('CONF'), 'CONF')} ${counted(times, 'run')}: ${plain(reason)}`);
   }
   return lines;
 }

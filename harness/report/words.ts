@@ -13,7 +13,7 @@ export function outcomeWords(report: RunReport): string {
     case 'failed':
       return `Failed: ${runs.FAIL} of ${total(report)} runs`;
     case 'ok':
-      return `As expected: ${total(report)} runs${runs.CONF > 0 ? `, ${runs.CONF} of them not applicable` : ''}`;
+      return `As expected${report.stopped === undefined ? '' : ', as far as it went'}: ${total(report)} runs${runs.CONF > 0 ? `, ${runs.CONF} of them not applicable` : ''}`;
     default:
       return '';
   }
