@@ -6,7 +6,7 @@ import type { Direction, Since } from './owed.ts';
 import { PAGE_PIPE } from './owed.ts';
 import { HUP, OUT, pipeFill, readinessOf } from './readiness.ts';
 import { isWait, setOf, type Registration } from './registrations.ts';
-import { isPerhapsReleased, type Descriptor, type OpenFile } from './world.ts';
+import { descriptorOf, isPerhapsReleased, type Descriptor, type OpenFile } from './world.ts';
 
 export interface Loss {
   readonly registration: Registration;
@@ -38,13 +38,13 @@ function causeOutside(facts: Facts, loss: Loss): string | null {
   if (hasLostSlots(registration.set)) return 'no-slot';
   if (isHidden(facts, loss)) return 'stale-hides-ready';
   if (!facts.world.isV11) return null;
-  if (facts.world.history.calls.some((record) => record.call.name === 'munmap')) return 'unmapped';
   const others = facts.registrations.filter(
     (other) =>
       other !== registration && isOfFile(other, descriptor.file) && wasUndone(facts, other),
   );
   if (others.some((other) => other.set === registration.set)) return 'dup-registered';
-  return others.length > 0 ? 'two-sets' : null;
+  if (others.length > 0) return 'two-sets';
+  return isUnmapped(facts, registration.set) ? 'unmapped' : null;
 }
 
 /** The wait asked for fewer events than there are members: others may have filled the batch (E-B49). */
@@ -54,6 +54,14 @@ function isHidden(facts: Facts, loss: Loss): boolean {
     return false;
   const members = facts.registrations.filter((one) => one.set === loss.registration.set);
   return max?.kind === 'int' && max.value < members.length;
+}
+
+/** Some mapping that may have been the set's is gone, and with it batches that were put there. */
+function isUnmapped(facts: Facts, set: OpenFile): boolean {
+  return facts.world.history.calls.some((record) => {
+    const of = descriptorOf(facts.world, record, record.call.args[1]);
+    return record.call.name === 'munmap' && (of === null || of.file === set);
+  });
 }
 
 function isMute(facts: Facts, file: OpenFile): boolean {
