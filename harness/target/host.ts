@@ -20,8 +20,9 @@ import type { Behaviour, FoundFinding, Observation, RunOptions, Target } from '.
 /** Iterations of a program with several threads unless asked otherwise. */
 const CONCURRENT_RUNS = 400;
 const SEQUENTIAL_RUNS = 1;
-/** No new iteration begins after that. */
+/** No new iteration begins after that; the second one is for a number of iterations that was asked for. */
 const BUDGET_MS = 150;
+const ASKED_BUDGET_MS = 20_000;
 /** Without an answer for that long a child is lost. */
 const ANSWER_MS = 30_000;
 const START_MS = 20_000;
@@ -153,6 +154,12 @@ export class HostTarget implements Target {
   private unable: string | null = refusalOfPlatform();
   private jobs = 0;
   private turn: Promise<unknown> = Promise.resolve();
+  private readonly answerMs: number;
+
+  /** A child that has not answered after `answerMs` milliseconds is killed. */
+  constructor({ answerMs = ANSWER_MS }: { readonly answerMs?: number } = {}) {
+    this.answerMs = answerMs;
+  }
 
   refuses(program: Program): string | null {
     if (this.unable !== null) return this.unable;
@@ -201,8 +208,9 @@ export class HostTarget implements Target {
     const id = ++this.jobs;
     const runs = options.runs ?? (concurrent ? CONCURRENT_RUNS : SEQUENTIAL_RUNS);
     const stopped = watchInterrupts(options, child);
-    child.send({ id, plan, runs, budgetMs: BUDGET_MS, seed: options.seed ?? 1 });
-    const answer = await child.answer(ANSWER_MS);
+    const budgetMs = options.runs === undefined ? BUDGET_MS : ASKED_BUDGET_MS;
+    child.send({ id, plan, runs, budgetMs, seed: options.seed ?? 1 });
+    const answer = await child.answer(this.answerMs);
     const wasStopped = stopped();
     if (typeof answer !== 'string' && answer.kind === 'done' && answer.id === id)
       return behaviourOf(program, answer.outcomes, answer.executions, options);
