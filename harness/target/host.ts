@@ -131,6 +131,15 @@ class HostChild {
   }
 }
 
+/** A child, or why there can be none. */
+function startChild(): HostChild | string {
+  try {
+    return new HostChild();
+  } catch (error) {
+    return `the host cannot run programs: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
 function unrefStream(stream: object): void {
   if ('unref' in stream && typeof stream.unref === 'function') stream.unref();
 }
@@ -176,7 +185,11 @@ export class HostTarget implements Target {
   private async up(): Promise<HostChild | { readonly why: string }> {
     if (this.child?.alive === true) return this.child;
     this.child = null;
-    const child = new HostChild();
+    const child = startChild();
+    if (typeof child === 'string') {
+      this.unable = child;
+      return { why: child };
+    }
     const answer = await child.answer(START_MS);
     if (typeof answer !== 'string' && answer.kind === 'ready') {
       this.child = child;
