@@ -25,7 +25,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.exitCode = code;
 }
 
-async function endingOf(argv: readonly string[], place: Place): Promise<Ending> {
+/** Runs the command and says how it ended; everything but the exit code. */
+export async function endingOf(argv: readonly string[], place: Place): Promise<Ending> {
   try {
     const [first, second] = argv;
     if (first === '--help' || first === '-h' || first === 'help') {

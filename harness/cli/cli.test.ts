@@ -1,0 +1,398 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { Parser } from 'tap-parser';
+import { defaultCasesFolder, packageRoot } from '../runner/case-index.ts';
+import { runtestNames } from '../runner/runtest.ts';
+import { selectCases } from '../runner/select.ts';
+import { EXIT_CODES } from './exit-codes.ts';
+import { FLAGS, VERBS, mainHelp, verbHelp } from './flags.ts';
+import { endingOf, type Place } from './main.ts';
+import { Interrupt, Out } from './output.ts';
+
+// Processes are started one after the other; a busy machine takes its time.
+t.setTimeout(180_000);
+
+const bin = join(packageRoot(), 'bin', 'lostwake.js');
+
+const passes = `about: creation works
+on: 2.6.20
+T1:
+  A = epoll_create(1)
+expect:
+  always A=ok
+`;
+const fails = passes.replace('always A=ok', 'always A=EINVAL');
+/** Two writers and one reader: which byte is read depends on the schedule. */
+const races = `about: who writes first
+on: 2.6.20
+init:
+  r, w = pipe()
+T1:
+  write(w, "a")
+T2:
+  write(w, "b")
+T3:
+  x = read(r, 1)
+expect:
+  never x="b"
+`;
+const breaks = passes.replace('on: 2.6.20', 'on: 2.6.99');
+/** Far more traces than anybody waits for. */
+const endless = `on: 2.6.20
+init:
+  r, w = pipe()
+${[1, 2, 3, 4].map((n) => `T${n}:\n${'  write(w, "a")\n  read(r, 1)\n'.repeat(4)}`).join('')}expect:
+  clean
+`;
+
+const folder = t.testdir({
+  good: { 'one.prog': passes, 'two.prog': passes, 'three-04.prog': passes },
+  mixed: {
+    'bad.prog': fails,
+    'good.prog': passes,
+    'race.prog': races,
+    'known.prog': fails,
+    'known-failures': 'K-1 known 2.6.20  # the expectation is wrong\n',
+    runtest: { some: '# a list\nrace\n\ngood   # twice is once\ngood\nkn*\n' },
+  },
+  fixed: { 'one.prog': passes, 'known-failures': 'K-2 one\n' },
+  broken: { 'broken.prog': breaks, 'bad.prog': fails },
+  long: { 'a.prog': passes, 'b.prog': endless },
+  lists: {
+    'one.prog': passes,
+    sub: { 'one-b.prog': passes, 'same.prog': passes },
+    other: { 'same.prog': passes },
+    runtest: {
+      nowhere: '\n# comment\none\nnothing-of-that-name\n',
+      words: 'one and two\n',
+      pattern: 'zzz*\n',
+      unclosed: 'one{\n',
+      ambiguous: 'same\n',
+      row: 'one/row\n',
+    },
+  },
+  'known-words': { 'one.prog': passes, 'known-failures': 'K-1\n' },
+  'known-pattern': { 'one.prog': passes, 'known-failures': 'K-1 [one\n' },
+  twins: { 'x.prog': passes, 'x.js': 'export default {}' },
+  modules: {
+    'no-case.js': 'export default { rows: [] }',
+    'throws.js': 'throw new TypeError("no luck")',
+    'syntax.js': 'export default {',
+    'bad-row.js': `export default { kind: 'lostwake-case', verifies: 'v', rows: [{ why: 'a row', meta: [], text: () => 'T1:\\n  foo()\\n' }] }`,
+    'no-text.js': `export default { kind: 'lostwake-case', verifies: 'v', rows: [{ why: 'a row', meta: [], text: () => { throw new Error('no text') } }] }`,
+  },
+  programs: {
+    'unknown-call.prog': 'T1:\n  x = epoll_wiat(3, 8, 0)\n',
+    'unknown-key.prog': 'abuot: x\nT1:\n  close(3)\n',
+    'no-paren.prog': 'T1:\n  close(3\n',
+    'bad-hz.prog': 'hz: often\nT1:\n  close(3)\n',
+    'bad-expect.prog': 'T1:\n  x = close(3)\nexpect:\n  alway x=0\n',
+    'bad-name.prog': 'T1:\n  x = close(y)\n',
+    'thread-5.prog': 'T5:\n  close(3)\n',
+    'no-outcome.prog': 'T1:\n  x = close(3)\nexpect:\n  always z=0\n',
+  },
+  out: {},
+});
+const at = (...path: string[]) => join(folder, ...path);
+
+const place: Place = { out: new Out(), interrupt: new Interrupt() };
+
+/** Command lines that cannot be understood, and what the one line must say. */
+const malformed: readonly (readonly [string[], RegExp])[] = [
+  [[], /without a verb: run, list/],
+  [['runn'], /verb "runn" \(did you mean "run"\?\)/],
+  [['--frobnicate'], /verb "--frobnicate"/],
+  [['help', 'rum'], /verb "rum" \(did you mean "run"\?\)/],
+  [['run', '--kernal', '2.6.20'], /--kernal \(did you mean "--kernel"\?\)/],
+  [['run', '--kernel'], /--kernel without a value/],
+  [['run', '--kernel', '--jobs', '2'], /--kernel without a value/],
+  [['run', '--kernel', ''], /--kernel ""/],
+  [['run', '--kernel', '2.6.21'], /"2\.6\.21".*did you mean "2\.6\.20"/],
+  [['run', '--kernel', '2.6.20+no-such-patch'], /no-such-patch/],
+  [['run', '--kernel', '2.6.20+epoll-acsem'], /epoll-acsem/],
+  [['run', '--kernel', '9.*'], /like "9\.\*"; see "lostwake list kernels"/],
+  [['run', '--target', 'hots'], /"hots" \(did you mean "host"\?\)/],
+  [['run', '--target', 'model:9.9'], /"9\.9"/],
+  [['run', '--jobs', '0'], /--jobs "0": a whole number from 1 to 64/],
+  [['run', '--jobs', '65'], /from 1 to 64/],
+  [['run', '--jobs', 'two'], /--jobs "two"/],
+  [['run', '--jobs=-1'], /--jobs "-1"/],
+  [['run', '--jobs', '-1'], /--jobs without a value: write --jobs=VALUE/],
+  [['run', '--seed', '1.5'], /--seed "1\.5"/],
+  [['run', '--seed', '4294967296'], /to 4294967295/],
+  [['run', '--time', '0'], /--time "0": seconds/],
+  [['run', '--time', 'soon'], /--time "soon": seconds/],
+  [['run', '--strategy', 'bfs'], /--strategy "bfs" \(did you mean "dfs"\?\)/],
+  [['run', '--preemptions', '2'], /--preemptions without --strategy dfs/],
+  [['run', '--timers', 'often'], /--timers "often": one of idle, any/],
+  [['run', '--hz', '0'], /--hz "0"/],
+  [['run', '--faults', 'many'], /--faults "many"/],
+  [['run', '--max-steps', '0'], /--max-steps "0"/],
+  [['run', '--runs', '0x10'], /--runs "0x10"/],
+  [['run', '--reporter', 'xml'], /--reporter "xml"; there are: text, tap/],
+  [['run', '--reporter', 'tap:'], /a file name is wanted after ":"/],
+  [['run', '--reporter', 'tap', '--reporter', 'json'], /two reports to standard output/],
+  [['run', '--reporter', `tap:${at('out', 'x')}`, '--reporter', `json:${at('out', 'x')}`], /two reports to "/],
+  [['run', '--color', 'blue'], /--color "blue"/],
+  [['run', '--bail=3'], /--bail.*does not take an argument/],
+  [['run', '-x'], /"-x"; try "lostwake run --help"/],
+  [['run', '--threads', '3'], /--threads with run: it is for fuzz/],
+  [['run', 'epoll_ctl2'], /"epoll_ctl2" \(did you mean "epoll_ctl02"\?\)/],
+  [['run', 'epoll_ctl02/nope'], /row "nope" of epoll_ctl02; it has: epfd-is-closed/],
+  [['run', '{a'], /"{" without "}"/],
+  [['run', 'a}'], /"}" without "{"/],
+  [['run', '[a'], /"\[" without "\]"/],
+  [['run', ''], /the case ""/],
+  [['run', '--runtest', 'epol'], /list "epol" \(did you mean "epoll"\?\)/],
+  [['run', '--skip', 'epoll_ctl2'], /--skip: Cannot find the case "epoll_ctl2"/],
+  [['run', '--cases', '/nowhere'], /folder of cases "\/nowhere"/],
+  [['run', 'missing.prog'], /"missing\.prog": no such file/],
+  [['list'], /say what, one of kernels/],
+  [['list', 'kernel'], /"kernel" \(did you mean "kernels"\?\)/],
+  [['explore'], /explore nothing/],
+  [['explore', 'a', 'b'], /one is wanted, not 2/],
+  [['explore', 'epoll_ctl02'], /say which row, as epoll_ctl02\//],
+  [['fuzz'], /give one --kernel/],
+  [['fuzz', 'now'], /"now": programs are generated/],
+  [['fuzz', '--kernel', '2.6.20', '--threads', '9'], /--threads "9"/],
+  [['fuzz', '--kernel', '2.6.20', '--until', '0'], /--until "0"/],
+  [['replay'], /replay nothing/],
+  [['replay', 'epoll_ctl01', '--kernel', '2.6.20'], /no schedule in its header; give --schedule/],
+  [['replay', 'epoll_ctl01', '--kernel', '2.6.20', '--schedule', 'zz'], /schedule "zz"/],
+  [['replay', 'epoll_ctl01', '--kernel', '2.6.20', '--schedule', 'x9:1'], /schedule "x9:1"/],
+  [['replay', 'epoll_ctl01', '--schedule', 'x1:0'], /names no kernel; give --kernel|schedule "x1:0"/],
+];
+
+/** Lists, cases and programs that cannot be read, and where the line must point. */
+const unreadable: readonly (readonly [string[], RegExp])[] = [
+  [['--cases', at('lists'), '--runtest', 'nowhere'], /runtest\/nowhere:4: Cannot find the case "nothing-of-that-name"/],
+  [['--cases', at('lists'), '--runtest', 'words'], /runtest\/words:1: Cannot read "one and two": one name or pattern a line/],
+  [['--cases', at('lists'), '--runtest', 'pattern'], /runtest\/pattern:1: Cannot find the case "zzz\*"/],
+  [['--cases', at('lists'), '--runtest', 'unclosed'], /"one{": "{" without "}"/],
+  [['--cases', at('lists'), '--runtest', 'ambiguous'], /runtest\/ambiguous:1: .*"other\/same", "sub\/same"/],
+  [['--cases', at('lists'), '--runtest', 'row'], /runtest\/row:1: Cannot find the row "row" of one; it has: no named rows/],
+  [['--cases', at('lists'), '--runtest', '../x'], /list "\.\.\/x"/],
+  [['--cases', at('known-words')], /known-failures:1: Cannot read "K-1"/],
+  [['--cases', at('known-pattern')], /"\[" without "\]"/],
+  [['--cases', at('twins')], /two cases "x"/],
+  [['--cases', at('modules'), 'no-case'], /no-case\.js: .*no defineCase\(\)/],
+  [['--cases', at('modules'), 'throws'], /throws\.js: Cannot load the case: no luck/],
+  [['--cases', at('modules'), 'syntax'], /syntax\.js: Cannot load the case/],
+  [['--cases', at('modules'), 'bad-row'], /bad-row\.js\[a-row\]:2:\d+: .*foo/],
+  [['--cases', at('modules'), 'no-text'], /no-text\.js\[a-row\]: Cannot make the program: no text/],
+  [[at('programs', 'unknown-call.prog')], /unknown-call\.prog:2:\d+: .*did you mean "epoll_wait"/],
+  [[at('programs', 'unknown-key.prog')], /unknown-key\.prog:1:1: .*did you mean "about"/],
+  [[at('programs', 'no-paren.prog')], /no-paren\.prog:2:\d+: /],
+  [[at('programs', 'bad-hz.prog')], /bad-hz\.prog:1:\d+: /],
+  [[at('programs', 'bad-expect.prog')], /bad-expect\.prog:4:3: .*did you mean "always"/],
+  [[at('programs', 'bad-name.prog')], /bad-name\.prog:2:\d+: /],
+  [[at('programs', 'thread-5.prog')], /thread-5\.prog:1:1: /],
+  [[at('programs', 'no-outcome.prog')], /no-outcome\.prog:4:\d+: /],
+];
+
+t.test('what cannot be understood gives one line with a reason, and exit code 2', async (t) => {
+  const all = [...malformed, ...unreadable.map(([words, says]) => [['run', ...words], says] as const)];
+  t.ok(all.length >= 80, `${all.length} of them`);
+  for (const [argv, says] of all) {
+    const ending = await endingOf(argv, place);
+
+    const name = argv.map((word) => word.replace(folder, '')).join(' ');
+    t.equal(ending.code, 2, `lostwake ${name}`);
+    t.match(ending.why, says);
+    t.notMatch(ending.why, /\n/, 'one line');
+  }
+});
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+interface SpawnOptions {
+  /** Told each piece of standard output. */
+  readonly heard?: (child: ReturnType<typeof spawn>) => void;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs the tool in a process of its own. */
+async function lostwake(words: readonly string[], options: SpawnOptions = {}): Promise<Ended> {
+  const child = spawn(process.execPath, [bin, ...words], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'], ...options.env },
+  });
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (piece: Buffer) => {
+    out += piece.toString();
+    options.heard?.(child);
+  });
+  child.stderr.on('data', (piece: Buffer) => {
+    err += piece.toString();
+  });
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  return { code, out, err };
+}
+
+const quick = ['--jobs', '1'];
+
+t.test('exit codes say what happened, and standard error why, in one line', async (t) => {
+  const rows: readonly (readonly [string, string[], number, RegExp])[] = [
+    ['all as expected', ['--cases', at('good')], 0, /^$/],
+    ['a case fails', ['--cases', at('mixed'), 'bad'], 1, /^lostwake: Failed: 1 of 1 runs\n$/],
+    ['a known failure fails', ['--cases', at('mixed'), 'known'], 0, /^$/],
+    ['a known failure passes', ['--cases', at('fixed')], 1, /^lostwake: Failed: 1 of 1 runs\n$/],
+    ['a kernel that is not there', ['--cases', at('broken')], 3, /^lostwake: Broken: 1 of 2 runs .*\n$/],
+    ['nothing selected', ['--cases', at('good'), 'zzz*'], 4, /^lostwake: Nothing was selected\n$/],
+    ['usage', ['--cases', at('good'), '--nonsense'], 2, /^lostwake: Cannot understand flag --nonsense.*\n$/],
+  ];
+  const ends = await Promise.all(rows.map(([, words]) => lostwake(['run', ...quick, ...words])));
+  for (const [index, [name, , code, why]] of rows.entries()) {
+    t.equal(ends[index].code, code, name);
+    t.match(ends[index].err, why, name);
+  }
+});
+
+t.test('Ctrl-C ends a run with what it has, and 130', async (t) => {
+  const report = at('out', 'interrupted.tap');
+
+  // The first line comes with the first case; the second has work for hours.
+  const ended = await lostwake(
+    ['run', ...quick, '--cases', at('long'), '--reporter', 'text', '--reporter', `tap:${report}`],
+    { heard: (child) => child.kill('SIGINT') },
+  );
+
+  t.equal(ended.code, 130);
+  t.match(ended.err, /^lostwake: Interrupted by SIGINT\n$/);
+  t.match(ended.out, /^PASS {2}a /);
+  t.match(ended.out, /Stopped early: interrupted by SIGINT/);
+  t.match(readFileSync(report, 'utf8'), /^TAP version 14\n1\.\.1\n[^]*\nBail out! interrupted by SIGINT\n/);
+});
+
+t.test('a reader that goes away is no error', async (t) => {
+  const ended = await lostwake(['run', ...quick, '--cases', at('good')], {
+    heard: (child) => child.stdout?.destroy(),
+  });
+
+  t.equal(ended.code, 0);
+  t.equal(ended.err, '');
+});
+
+t.test('a report that cannot be written is one line and exit code 3, and leaves nothing behind', async (t) => {
+  const before = readdirSync(at('out'));
+  const places = [at('out', 'no', 'such', 'x'), at('out'), at('good', 'one.prog', 'x')];
+  if (existsSync('/dev/full')) places.push('/dev/full');
+  for (const path of places) {
+    const ending = await endingOf(
+      ['run', '--quiet', '--cases', at('good'), 'one', '--jobs', '1', '--reporter', `json:${path}`],
+      place,
+    );
+
+    t.equal(ending.code, 3, path.replace(folder, ''));
+    t.match(ending.why, /^Cannot write .*: .*\(E[A-Z]+\)$/);
+  }
+  t.same(readdirSync(at('out')), before);
+  t.same(readdirSync(at('good')).length, 3);
+});
+
+t.test('text, TAP and JSON of one run count the same, and TAP reads back', async (t) => {
+  const [tap, tap13, json] = ['r.tap', 'r13.tap', 'r.json'].map((name) => at('out', name));
+  const ended = await lostwake([
+    'run', '--cases', at('mixed'), '--runtest', 'some', '--reporter', 'text',
+    '--reporter', `tap:${tap}`, '--reporter', `tap13:${tap13}`, '--reporter', `json:${json}`,
+  ]);
+
+  t.equal(ended.code, 1);
+  t.match(ended.out, /^runs +1 +1 +0 +0 +0 +1$/m);
+  t.same(JSON.parse(readFileSync(json, 'utf8')).summary.runs, { PASS: 1, FAIL: 1, BROK: 0, CONF: 0, WARN: 0, known: 1 });
+  for (const file of [tap, tap13]) {
+    const problems: string[] = [];
+    const parser = new Parser({ strict: true });
+    parser.on('extra', (line: string) => problems.push(line));
+    const results = await new Promise<{ count: number; fail: number }>((resolve) => {
+      parser.on('complete', resolve);
+      parser.end(readFileSync(file, 'utf8'));
+    });
+    t.same([results.count, results.fail, problems], [3, 1, []]);
+  }
+  const names = [...ended.out.matchAll(/^(?:PASS|FAIL|known) +(\S+)/gm)].map((match) => match[1]).slice(0, 3);
+  t.same(names, ['race', 'good', 'known'], 'in the order of the list, each once');
+  t.match(ended.out, /never x="b"/);
+  t.match(ended.out, /interleaving {2}/, 'the failure is shown step by step');
+  t.match(ended.out, /replay +npx lostwake replay race --kernel 2\.6\.20 --schedule /);
+});
+
+t.test('the report is the same for any number of jobs', async (t) => {
+  const words = ['run', '--cases', at('mixed'), '--reporter', 'tap'];
+
+  const [one, four] = await Promise.all([lostwake([...words, '--jobs', '1']), lostwake([...words, '--jobs', '4'])]);
+
+  t.equal(one.out, four.out);
+  t.match(one.out, /^TAP version 14\n1\.\.4\n/);
+});
+
+t.test('--bail stops after the first failure; --skip leaves out exactly what it names', async (t) => {
+  const bailed = await lostwake(['run', '--cases', at('mixed'), '--bail', ...quick]);
+  const skipped = await lostwake(['run', '--cases', at('mixed'), '--skip', 'bad', '--skip', 'r*', ...quick]);
+
+  t.equal(bailed.code, 1);
+  t.match(bailed.out, /Stopped early: --bail after the first failure/);
+  t.equal(skipped.code, 0);
+  t.same([...skipped.out.matchAll(/^(?:PASS|known) +(\S+)/gm)].map((match) => match[1]).slice(0, 2), ['good', 'known']);
+});
+
+t.test('no colour in pipes unless it is asked for', async (t) => {
+  const words = ['run', '--cases', at('good'), 'one', ...quick];
+  // oxlint-disable-next-line no-control-regex -- escape sequences are what this is about
+  const escape = /\u001b\[/;
+
+  const [plain, always, forced, both] = await Promise.all([
+    lostwake(words),
+    lostwake([...words, '--color', 'always']),
+    lostwake(words, { env: { FORCE_COLOR: '1' } }),
+    lostwake(words, { env: { FORCE_COLOR: '1', NO_COLOR: '1' } }),
+  ]);
+
+  t.notMatch(plain.out, escape);
+  t.match(always.out, escape);
+  t.match(forced.out, escape);
+  t.notMatch(both.out, escape);
+});
+
+t.test('a failure is replayed by the command that it prints', async (t) => {
+  const failed = await lostwake(['run', at('mixed', 'race.prog'), ...quick]);
+  const command = /^ *replay +npx lostwake (.*)$/m.exec(failed.out)?.[1] ?? '';
+  const words = [...command.matchAll(/'([^']*)'|(\S+)/g)].map((match) => match[1] ?? match[2]);
+
+  const replayed = await lostwake(words);
+
+  t.equal(words[0], 'replay');
+  t.match(replayed.out, /interleaving {2}/);
+  t.match(replayed.out, /x="b"|= "b"/);
+});
+
+t.test('help has every flag of a verb, and the exit codes', (t) => {
+  for (const verb of VERBS) {
+    const help = verbHelp(verb);
+    for (const flag of FLAGS) {
+      const line = new RegExp(`^ +(-\\w, )?--${flag.name}\\b`, 'm');
+      t.equal(line.test(help), flag.verbs.includes(verb), `${verb} --${flag.name}`);
+    }
+    t.match(mainHelp(), new RegExp(`^ +${verb}\\b`, 'm'));
+  }
+  for (const { code, meaning } of EXIT_CODES) t.match(mainHelp(), `${code}`.padEnd(5) + meaning);
+  t.end();
+});
+
+t.test('every list of the package selects cases', async (t) => {
+  const casesFolder = defaultCasesFolder();
+  const names = runtestNames(casesFolder);
+
+  t.same(names, ['bugs', 'default', 'epoll', 'host', 'smoke']);
+  for (const name of names) {
+    const cases = await selectCases({ casesFolder, words: [], runtest: [name], skip: [] });
+    t.ok(cases.length > 3, name);
+  }
+});
