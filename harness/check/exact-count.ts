@@ -91,7 +91,7 @@ function overBudget(facts: Facts, registration: Registration): Finding[] {
   const causes = world.history.calls.filter(
     (record) =>
       CAUSES.has(record.call.name) &&
-      record.result.kind !== 'errno' &&
+      !isRefused(record) &&
       touches(facts, record, file.channel) &&
       !arms.every((arm) => world.history.before(record, arm.record)),
   );
@@ -102,6 +102,11 @@ function overBudget(facts: Facts, registration: Registration): Finding[] {
   return [findingOf('COUNT', 'more-reports-than-edges', message, recordsOf(registration))];
 }
 
+/** A call that failed on its way may have woken somebody, but not if there was nothing to call. */
+function isRefused(record: CallRecord): boolean {
+  return record.result.kind === 'errno' && record.result.errno === 'EBADF';
+}
+
 const CAUSES: ReadonlySet<string> = new Set(['write', 'read', 'close', 'shutdown', 'dup2']);
 
 function touches(facts: Facts, record: CallRecord, channel: string): boolean {
@@ -110,6 +115,7 @@ function touches(facts: Facts, record: CallRecord, channel: string): boolean {
 }
 
 function isOneNotification(record: CallRecord): boolean {
-  if (record.call.name === 'close' || record.call.name === 'shutdown') return true;
+  const { name } = record.call;
+  if (name === 'close' || name === 'shutdown' || record.result.kind === 'errno') return true;
   return (numberOf(record.result) ?? Infinity) <= ONE_NOTIFICATION;
 }

@@ -172,7 +172,7 @@ export function worldOf(history: History): World {
     isCorrupt: history.calls.some((record) => record.result.kind === 'killed'),
   };
   addClosers(world);
-  world.isCorrupt ||= isAmbiguous(world);
+  world.isCorrupt ||= isAmbiguous(world) || mayReuseNumbers(world);
   addUses(world);
   pairStreams(world);
   return world;
@@ -328,6 +328,18 @@ function isAmbiguous(world: World): boolean {
           : namedDescriptor(world.descriptors, record, arg)?.number;
       return number !== undefined && openAt(world, number, record).length > 1;
     }),
+  );
+}
+
+/**
+ * The host counts descriptors instead of telling their numbers, so what a closed one means is open as soon as
+ * another one is made.
+ */
+function mayReuseNumbers(world: World): boolean {
+  if (!world.kernel.host) return false;
+  const closes = world.descriptors.flatMap((one) => one.closers.map((closer) => closer.record));
+  return closes.some((close) =>
+    world.descriptors.some((one) => !world.history.before(one.made, close)),
   );
 }
 
