@@ -65,7 +65,8 @@ export function defineCase<const Row extends CaseRow>(table: CaseTable<Row>): De
   const seen = new Set<string>();
   for (const row of table.rows) {
     const slug = rowSlug(row.why);
-    if (slug === '') throw new TypeError(`Cannot name a row "${row.why}": it has no letter or digit`);
+    if (slug === '')
+      throw new TypeError(`Cannot name a row "${row.why}": it has no letter or digit`);
     if (seen.has(slug)) throw new TypeError(`Cannot define two rows named "${slug}" in one case`);
     seen.add(slug);
   }

@@ -134,7 +134,10 @@ const malformed: readonly (readonly [string[], RegExp])[] = [
   [['run', '--reporter', 'xml'], /--reporter "xml"; there are: text, tap/],
   [['run', '--reporter', 'tap:'], /a file name is wanted after ":"/],
   [['run', '--reporter', 'tap', '--reporter', 'json'], /two reports to standard output/],
-  [['run', '--reporter', `tap:${at('out', 'x')}`, '--reporter', `json:${at('out', 'x')}`], /two reports to "/],
+  [
+    ['run', '--reporter', `tap:${at('out', 'x')}`, '--reporter', `json:${at('out', 'x')}`],
+    /two reports to "/,
+  ],
   [['run', '--color', 'blue'], /--color "blue"/],
   [['run', '--bail=3'], /--bail.*does not take an argument/],
   [['run', '-x'], /"-x"; try "lostwake run --help"/],
@@ -162,17 +165,35 @@ const malformed: readonly (readonly [string[], RegExp])[] = [
   [['replay', 'epoll_ctl01', '--kernel', '2.6.20'], /no schedule in its header; give --schedule/],
   [['replay', 'epoll_ctl01', '--kernel', '2.6.20', '--schedule', 'zz'], /schedule "zz"/],
   [['replay', 'epoll_ctl01', '--kernel', '2.6.20', '--schedule', 'x9:1'], /schedule "x9:1"/],
-  [['replay', 'epoll_ctl01', '--schedule', 'x1:0'], /names no kernel; give --kernel|schedule "x1:0"/],
+  [
+    ['replay', 'epoll_ctl01', '--schedule', 'x1:0'],
+    /names no kernel; give --kernel|schedule "x1:0"/,
+  ],
 ];
 
 /** Lists, cases and programs that cannot be read, and where the line must point. */
 const unreadable: readonly (readonly [string[], RegExp])[] = [
-  [['--cases', at('lists'), '--runtest', 'nowhere'], /runtest\/nowhere:4: Cannot find the case "nothing-of-that-name"/],
-  [['--cases', at('lists'), '--runtest', 'words'], /runtest\/words:1: Cannot read "one and two": one name or pattern a line/],
-  [['--cases', at('lists'), '--runtest', 'pattern'], /runtest\/pattern:1: Cannot find the case "zzz\*"/],
+  [
+    ['--cases', at('lists'), '--runtest', 'nowhere'],
+    /runtest\/nowhere:4: Cannot find the case "nothing-of-that-name"/,
+  ],
+  [
+    ['--cases', at('lists'), '--runtest', 'words'],
+    /runtest\/words:1: Cannot read "one and two": one name or pattern a line/,
+  ],
+  [
+    ['--cases', at('lists'), '--runtest', 'pattern'],
+    /runtest\/pattern:1: Cannot find the case "zzz\*"/,
+  ],
   [['--cases', at('lists'), '--runtest', 'unclosed'], /"one{": "{" without "}"/],
-  [['--cases', at('lists'), '--runtest', 'ambiguous'], /runtest\/ambiguous:1: .*"other\/same", "sub\/same"/],
-  [['--cases', at('lists'), '--runtest', 'row'], /runtest\/row:1: Cannot find the row "row" of one; it has: no named rows/],
+  [
+    ['--cases', at('lists'), '--runtest', 'ambiguous'],
+    /runtest\/ambiguous:1: .*"other\/same", "sub\/same"/,
+  ],
+  [
+    ['--cases', at('lists'), '--runtest', 'row'],
+    /runtest\/row:1: Cannot find the row "row" of one; it has: no named rows/,
+  ],
   [['--cases', at('lists'), '--runtest', '../x'], /list "\.\.\/x"/],
   [['--cases', at('known-words')], /known-failures:1: Cannot read "K-1"/],
   [['--cases', at('known-pattern')], /"\[" without "\]"/],
@@ -193,7 +214,10 @@ const unreadable: readonly (readonly [string[], RegExp])[] = [
 ];
 
 t.test('what cannot be understood gives one line with a reason, and exit code 2', async (t) => {
-  const all = [...malformed, ...unreadable.map(([words, says]) => [['run', ...words], says] as const)];
+  const all = [
+    ...malformed,
+    ...unreadable.map(([words, says]) => [['run', ...words], says] as const),
+  ];
   t.ok(all.length >= 80, `${all.length} of them`);
   for (const [argv, says] of all) {
     const ending = await endingOf(argv, place);
@@ -244,9 +268,19 @@ t.test('exit codes say what happened, and standard error why, in one line', asyn
     ['a case fails', ['--cases', at('mixed'), 'bad'], 1, /^lostwake: Failed: 1 of 1 runs\n$/],
     ['a known failure fails', ['--cases', at('mixed'), 'known'], 0, /^$/],
     ['a known failure passes', ['--cases', at('fixed')], 1, /^lostwake: Failed: 1 of 1 runs\n$/],
-    ['a kernel that is not there', ['--cases', at('broken')], 3, /^lostwake: Broken: 1 of 2 runs .*\n$/],
+    [
+      'a kernel that is not there',
+      ['--cases', at('broken')],
+      3,
+      /^lostwake: Broken: 1 of 2 runs .*\n$/,
+    ],
     ['nothing selected', ['--cases', at('good'), 'zzz*'], 4, /^lostwake: Nothing was selected\n$/],
-    ['usage', ['--cases', at('good'), '--nonsense'], 2, /^lostwake: Cannot understand flag --nonsense.*\n$/],
+    [
+      'usage',
+      ['--cases', at('good'), '--nonsense'],
+      2,
+      /^lostwake: Cannot understand flag --nonsense.*\n$/,
+    ],
   ];
   const ends = await Promise.all(rows.map(([, words]) => lostwake(['run', ...quick, ...words])));
   for (const [index, [name, , code, why]] of rows.entries()) {
@@ -268,7 +302,10 @@ t.test('Ctrl-C ends a run with what it has, and 130', async (t) => {
   t.match(ended.err, /^lostwake: Interrupted by SIGINT\n$/);
   t.match(ended.out, /^PASS {2}a /);
   t.match(ended.out, /Stopped early: interrupted by SIGINT/);
-  t.match(readFileSync(report, 'utf8'), /^TAP version 14\n1\.\.1\n[^]*\nBail out! interrupted by SIGINT\n/);
+  t.match(
+    readFileSync(report, 'utf8'),
+    /^TAP version 14\n1\.\.1\n[^]*\nBail out! interrupted by SIGINT\n/,
+  );
 });
 
 t.test('a reader that goes away is no error', async (t) => {
@@ -280,33 +317,64 @@ t.test('a reader that goes away is no error', async (t) => {
   t.equal(ended.err, '');
 });
 
-t.test('a report that cannot be written is one line and exit code 3, and leaves nothing behind', async (t) => {
-  const before = readdirSync(at('out'));
-  const places = [at('out', 'no', 'such', 'x'), at('out'), at('good', 'one.prog', 'x')];
-  if (existsSync('/dev/full')) places.push('/dev/full');
-  for (const path of places) {
-    const ending = await endingOf(
-      ['run', '--quiet', '--cases', at('good'), 'one', '--jobs', '1', '--reporter', `json:${path}`],
-      place,
-    );
+t.test(
+  'a report that cannot be written is one line and exit code 3, and leaves nothing behind',
+  async (t) => {
+    const before = readdirSync(at('out'));
+    const places = [at('out', 'no', 'such', 'x'), at('out'), at('good', 'one.prog', 'x')];
+    if (existsSync('/dev/full')) places.push('/dev/full');
+    for (const path of places) {
+      const ending = await endingOf(
+        [
+          'run',
+          '--quiet',
+          '--cases',
+          at('good'),
+          'one',
+          '--jobs',
+          '1',
+          '--reporter',
+          `json:${path}`,
+        ],
+        place,
+      );
 
-    t.equal(ending.code, 3, path.replace(folder, ''));
-    t.match(ending.why, /^Cannot write .*: .*\(E[A-Z]+\)$/);
-  }
-  t.same(readdirSync(at('out')), before);
-  t.same(readdirSync(at('good')).length, 3);
-});
+      t.equal(ending.code, 3, path.replace(folder, ''));
+      t.match(ending.why, /^Cannot write .*: .*\(E[A-Z]+\)$/);
+    }
+    t.same(readdirSync(at('out')), before);
+    t.same(readdirSync(at('good')).length, 3);
+  },
+);
 
 t.test('text, TAP and JSON of one run count the same, and TAP reads back', async (t) => {
   const [tap, tap13, json] = ['r.tap', 'r13.tap', 'r.json'].map((name) => at('out', name));
   const ended = await lostwake([
-    'run', '--cases', at('mixed'), '--runtest', 'some', '--reporter', 'text',
-    '--reporter', `tap:${tap}`, '--reporter', `tap13:${tap13}`, '--reporter', `json:${json}`,
+    'run',
+    '--cases',
+    at('mixed'),
+    '--runtest',
+    'some',
+    '--reporter',
+    'text',
+    '--reporter',
+    `tap:${tap}`,
+    '--reporter',
+    `tap13:${tap13}`,
+    '--reporter',
+    `json:${json}`,
   ]);
 
   t.equal(ended.code, 1);
   t.match(ended.out, /^runs +1 +1 +0 +0 +0 +1$/m);
-  t.same(JSON.parse(readFileSync(json, 'utf8')).summary.runs, { PASS: 1, FAIL: 1, BROK: 0, CONF: 0, WARN: 0, known: 1 });
+  t.same(JSON.parse(readFileSync(json, 'utf8')).summary.runs, {
+    PASS: 1,
+    FAIL: 1,
+    BROK: 0,
+    CONF: 0,
+    WARN: 0,
+    known: 1,
+  });
   for (const file of [tap, tap13]) {
     const problems: string[] = [];
     const parser = new Parser({ strict: true });
@@ -317,7 +385,9 @@ t.test('text, TAP and JSON of one run count the same, and TAP reads back', async
     });
     t.same([results.count, results.fail, problems], [3, 1, []]);
   }
-  const names = [...ended.out.matchAll(/^(?:PASS|FAIL|known) +(\S+)/gm)].map((match) => match[1]).slice(0, 3);
+  const names = [...ended.out.matchAll(/^(?:PASS|FAIL|known) +(\S+)/gm)]
+    .map((match) => match[1])
+    .slice(0, 3);
   t.same(names, ['race', 'good', 'known'], 'in the order of the list, each once');
   t.match(ended.out, /never x="b"/);
   t.match(ended.out, /interleaving {2}/, 'the failure is shown step by step');
@@ -327,21 +397,39 @@ t.test('text, TAP and JSON of one run count the same, and TAP reads back', async
 t.test('the report is the same for any number of jobs', async (t) => {
   const words = ['run', '--cases', at('mixed'), '--reporter', 'tap'];
 
-  const [one, four] = await Promise.all([lostwake([...words, '--jobs', '1']), lostwake([...words, '--jobs', '4'])]);
+  const [one, four] = await Promise.all([
+    lostwake([...words, '--jobs', '1']),
+    lostwake([...words, '--jobs', '4']),
+  ]);
 
   t.equal(one.out, four.out);
   t.match(one.out, /^TAP version 14\n1\.\.4\n/);
 });
 
-t.test('--bail stops after the first failure; --skip leaves out exactly what it names', async (t) => {
-  const bailed = await lostwake(['run', '--cases', at('mixed'), '--bail', ...quick]);
-  const skipped = await lostwake(['run', '--cases', at('mixed'), '--skip', 'bad', '--skip', 'r*', ...quick]);
+t.test(
+  '--bail stops after the first failure; --skip leaves out exactly what it names',
+  async (t) => {
+    const bailed = await lostwake(['run', '--cases', at('mixed'), '--bail', ...quick]);
+    const skipped = await lostwake([
+      'run',
+      '--cases',
+      at('mixed'),
+      '--skip',
+      'bad',
+      '--skip',
+      'r*',
+      ...quick,
+    ]);
 
-  t.equal(bailed.code, 1);
-  t.match(bailed.out, /Stopped early: --bail after the first failure/);
-  t.equal(skipped.code, 0);
-  t.same([...skipped.out.matchAll(/^(?:PASS|known) +(\S+)/gm)].map((match) => match[1]).slice(0, 2), ['good', 'known']);
-});
+    t.equal(bailed.code, 1);
+    t.match(bailed.out, /Stopped early: --bail after the first failure/);
+    t.equal(skipped.code, 0);
+    t.same(
+      [...skipped.out.matchAll(/^(?:PASS|known) +(\S+)/gm)].map((match) => match[1]).slice(0, 2),
+      ['good', 'known'],
+    );
+  },
+);
 
 t.test('no colour in pipes unless it is asked for', async (t) => {
   const words = ['run', '--cases', at('good'), 'one', ...quick];

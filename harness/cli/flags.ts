@@ -28,48 +28,229 @@ const MODEL: readonly Verb[] = ['run', 'explore', 'fuzz', 'replay'];
 const EXPLORING: readonly Verb[] = ['run', 'explore', 'fuzz'];
 
 export const FLAGS: readonly FlagSpec[] = [
-  { name: 'kernel', type: 'text', value: 'SPEC', many: true, verbs: MODEL, help: 'a model kernel, or a pattern: 2.6.20, 2.5.44+sys_epoll-v11' },
-  { name: 'target', type: 'text', value: 'TARGET', many: true, verbs: ['run', 'explore'], help: 'host, model, or model:SPEC; default: all that a case is for' },
-  { name: 'runtest', type: 'text', value: 'LIST', many: true, verbs: ['run', 'list'], help: 'cases of a list under cases/runtest' },
-  { name: 'skip', type: 'text', value: 'NAME', many: true, verbs: ['run', 'list'], help: 'leave out a case, a row or a pattern' },
-  { name: 'cases', type: 'text', value: 'FOLDER', verbs: ['run', 'list', 'explore', 'replay'], help: 'another folder of cases' },
-  { name: 'schedule', type: 'text', value: 'TOKEN', verbs: ['replay'], help: "the schedule; default: the one in the program's header" },
-  { name: 'seed', type: 'count', value: 'N', most: 2 ** 32 - 1, verbs: EXPLORING, help: 'seed of sampling and fuzzing; default: a fresh one, printed first' },
-  { name: 'strategy', type: 'text', value: 'NAME', verbs: EXPLORING, fallback: 'dpor', help: 'how to explore; see "lostwake list strategies"' },
-  { name: 'preemptions', type: 'count', value: 'N', most: 1000, verbs: EXPLORING, help: 'bound of --strategy dfs' },
-  { name: 'timers', type: 'choice', value: 'idle|any', verbs: MODEL, help: 'timers fire when nothing else can run, or at any moment' },
-  { name: 'faults', type: 'count', value: 'N', most: 100, verbs: MODEL, help: 'injected allocation failures per thread; default 0' },
-  { name: 'hz', type: 'count', value: 'N', least: 1, most: 10_000, verbs: MODEL, help: 'ticks per second of the model; default 1000' },
-  { name: 'max-steps', type: 'count', value: 'N', least: 1, verbs: MODEL, help: 'steps of one execution before it counts as endless' },
-  { name: 'runs', type: 'count', value: 'N', least: 1, verbs: EXPLORING, help: 'executions at most (fuzz: programs; host: iterations)' },
-  { name: 'time', type: 'seconds', value: 'SECONDS', verbs: EXPLORING, help: 'time limit: of each row (run), of the whole (explore, fuzz)' },
-  { name: 'threads', type: 'count', value: 'N', least: 1, most: 4, verbs: ['fuzz'], fallback: '3', help: 'threads per generated program at most' },
-  { name: 'calls', type: 'count', value: 'N', least: 1, most: 8, verbs: ['fuzz'], fallback: '3', help: 'calls per thread at most' },
-  { name: 'until', type: 'count', value: 'N', least: 1, verbs: ['fuzz'], help: 'stop after N different findings' },
-  { name: 'ignore', type: 'text', value: 'DETECTOR', many: true, verbs: ['fuzz'], help: 'leave findings of a detector out' },
-  { name: 'jobs', type: 'count', value: 'N', short: 'j', least: 1, most: 64, verbs: ['run'], help: 'worker threads; default: the processors' },
+  {
+    name: 'kernel',
+    type: 'text',
+    value: 'SPEC',
+    many: true,
+    verbs: MODEL,
+    help: 'a model kernel, or a pattern: 2.6.20, 2.5.44+sys_epoll-v11',
+  },
+  {
+    name: 'target',
+    type: 'text',
+    value: 'TARGET',
+    many: true,
+    verbs: ['run', 'explore'],
+    help: 'host, model, or model:SPEC; default: all that a case is for',
+  },
+  {
+    name: 'runtest',
+    type: 'text',
+    value: 'LIST',
+    many: true,
+    verbs: ['run', 'list'],
+    help: 'cases of a list under cases/runtest',
+  },
+  {
+    name: 'skip',
+    type: 'text',
+    value: 'NAME',
+    many: true,
+    verbs: ['run', 'list'],
+    help: 'leave out a case, a row or a pattern',
+  },
+  {
+    name: 'cases',
+    type: 'text',
+    value: 'FOLDER',
+    verbs: ['run', 'list', 'explore', 'replay'],
+    help: 'another folder of cases',
+  },
+  {
+    name: 'schedule',
+    type: 'text',
+    value: 'TOKEN',
+    verbs: ['replay'],
+    help: "the schedule; default: the one in the program's header",
+  },
+  {
+    name: 'seed',
+    type: 'count',
+    value: 'N',
+    most: 2 ** 32 - 1,
+    verbs: EXPLORING,
+    help: 'seed of sampling and fuzzing; default: a fresh one, printed first',
+  },
+  {
+    name: 'strategy',
+    type: 'text',
+    value: 'NAME',
+    verbs: EXPLORING,
+    fallback: 'dpor',
+    help: 'how to explore; see "lostwake list strategies"',
+  },
+  {
+    name: 'preemptions',
+    type: 'count',
+    value: 'N',
+    most: 1000,
+    verbs: EXPLORING,
+    help: 'bound of --strategy dfs',
+  },
+  {
+    name: 'timers',
+    type: 'choice',
+    value: 'idle|any',
+    verbs: MODEL,
+    help: 'timers fire when nothing else can run, or at any moment',
+  },
+  {
+    name: 'faults',
+    type: 'count',
+    value: 'N',
+    most: 100,
+    verbs: MODEL,
+    help: 'injected allocation failures per thread; default 0',
+  },
+  {
+    name: 'hz',
+    type: 'count',
+    value: 'N',
+    least: 1,
+    most: 10_000,
+    verbs: MODEL,
+    help: 'ticks per second of the model; default 1000',
+  },
+  {
+    name: 'max-steps',
+    type: 'count',
+    value: 'N',
+    least: 1,
+    verbs: MODEL,
+    help: 'steps of one execution before it counts as endless',
+  },
+  {
+    name: 'runs',
+    type: 'count',
+    value: 'N',
+    least: 1,
+    verbs: EXPLORING,
+    help: 'executions at most (fuzz: programs; host: iterations)',
+  },
+  {
+    name: 'time',
+    type: 'seconds',
+    value: 'SECONDS',
+    verbs: EXPLORING,
+    help: 'time limit: of each row (run), of the whole (explore, fuzz)',
+  },
+  {
+    name: 'threads',
+    type: 'count',
+    value: 'N',
+    least: 1,
+    most: 4,
+    verbs: ['fuzz'],
+    fallback: '3',
+    help: 'threads per generated program at most',
+  },
+  {
+    name: 'calls',
+    type: 'count',
+    value: 'N',
+    least: 1,
+    most: 8,
+    verbs: ['fuzz'],
+    fallback: '3',
+    help: 'calls per thread at most',
+  },
+  {
+    name: 'until',
+    type: 'count',
+    value: 'N',
+    least: 1,
+    verbs: ['fuzz'],
+    help: 'stop after N different findings',
+  },
+  {
+    name: 'ignore',
+    type: 'text',
+    value: 'DETECTOR',
+    many: true,
+    verbs: ['fuzz'],
+    help: 'leave findings of a detector out',
+  },
+  {
+    name: 'jobs',
+    type: 'count',
+    value: 'N',
+    short: 'j',
+    least: 1,
+    most: 64,
+    verbs: ['run'],
+    help: 'worker threads; default: the processors',
+  },
   { name: 'bail', type: 'switch', verbs: ['run'], help: 'stop after the first failure' },
-  { name: 'reporter', type: 'text', value: 'FORMAT[:FILE]', many: true, verbs: ['run'], help: 'text, tap, tap13 or json; default: text' },
-  { name: 'color', type: 'choice', value: 'auto|always|never', verbs: VERBS, fallback: 'auto', help: 'colour of text; NO_COLOR and FORCE_COLOR are heard' },
-  { name: 'quiet', type: 'switch', short: 'q', verbs: ['run', 'explore', 'fuzz'], help: 'no progress' },
+  {
+    name: 'reporter',
+    type: 'text',
+    value: 'FORMAT[:FILE]',
+    many: true,
+    verbs: ['run'],
+    help: 'text, tap, tap13 or json; default: text',
+  },
+  {
+    name: 'color',
+    type: 'choice',
+    value: 'auto|always|never',
+    verbs: VERBS,
+    fallback: 'auto',
+    help: 'colour of text; NO_COLOR and FORCE_COLOR are heard',
+  },
+  {
+    name: 'quiet',
+    type: 'switch',
+    short: 'q',
+    verbs: ['run', 'explore', 'fuzz'],
+    help: 'no progress',
+  },
   { name: 'json', type: 'switch', verbs: ['list'], help: 'the list as JSON' },
   { name: 'help', type: 'switch', short: 'h', verbs: VERBS, help: 'this text' },
 ];
 
 /** What each verb is for, and what stands behind it. */
-export const VERB_HELP: Readonly<Record<Verb, { readonly usage: string; readonly about: string }>> = {
-  run: { usage: 'lostwake run [NAME|PATTERN|FILE.prog ...]', about: 'Runs cases on every target they are for.' },
-  list: { usage: 'lostwake list kernels|cases|runtest|strategies|checks', about: 'Lists what there is.' },
-  explore: { usage: 'lostwake explore NAME|FILE.prog', about: 'Shows every outcome and finding of one program.' },
-  fuzz: { usage: 'lostwake fuzz --kernel SPEC', about: 'Generates programs and shrinks what they find.' },
-  replay: { usage: 'lostwake replay NAME|FILE.prog', about: 'Shows one schedule of a program, step by step.' },
-};
+export const VERB_HELP: Readonly<Record<Verb, { readonly usage: string; readonly about: string }>> =
+  {
+    run: {
+      usage: 'lostwake run [NAME|PATTERN|FILE.prog ...]',
+      about: 'Runs cases on every target they are for.',
+    },
+    list: {
+      usage: 'lostwake list kernels|cases|runtest|strategies|checks',
+      about: 'Lists what there is.',
+    },
+    explore: {
+      usage: 'lostwake explore NAME|FILE.prog',
+      about: 'Shows every outcome and finding of one program.',
+    },
+    fuzz: {
+      usage: 'lostwake fuzz --kernel SPEC',
+      about: 'Generates programs and shrinks what they find.',
+    },
+    replay: {
+      usage: 'lostwake replay NAME|FILE.prog',
+      about: 'Shows one schedule of a program, step by step.',
+    },
+  };
 
 /** A parsed command line. */
 export class CommandLine {
   readonly verb: Verb;
   readonly words: readonly string[];
-  private readonly values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
+  private readonly values: Readonly<
+    Record<string, string | boolean | (string | boolean)[] | undefined>
+  >;
 
   constructor(
     verb: Verb,
@@ -129,7 +310,8 @@ export function verbNamed(word: string): Verb {
 /** Reads `run --kernel 2.6.20 epoll_ctl02`. Throws a UsageError with one line. */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const [first, ...rest] = argv;
-  if (first === undefined) throw new UsageError(`Cannot start without a verb: ${VERBS.join(', ')}; try --help`);
+  if (first === undefined)
+    throw new UsageError(`Cannot start without a verb: ${VERBS.join(', ')}; try --help`);
   const verb = verbNamed(first);
   const own = FLAGS.filter((flag) => flag.verbs.includes(verb));
   const known = new Map(own.map((flag) => [flag.name, flag]));
@@ -138,7 +320,8 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     checkFlagWord(word, verb, known);
   }
   const parsed = parse(rest, own);
-  for (const flag of own) for (const value of [parsed.values[flag.name]].flat()) checkValue(flag, value);
+  for (const flag of own)
+    for (const value of [parsed.values[flag.name]].flat()) checkValue(flag, value);
   return new CommandLine(verb, parsed.positionals, parsed.values);
 }
 
@@ -154,8 +337,14 @@ function checkFlagWord(word: string, verb: Verb, known: ReadonlyMap<string, Flag
   if (known.has(name)) return;
   const elsewhere = FLAGS.find((flag) => flag.name === name);
   if (elsewhere !== undefined)
-    throw new UsageError(`Cannot use --${name} with ${verb}: it is for ${elsewhere.verbs.join(', ')}`);
-  const hint = suggestion(`--${name}`, [...known.keys()].map((one) => `--${one}`)) || `; try "lostwake ${verb} --help"`;
+    throw new UsageError(
+      `Cannot use --${name} with ${verb}: it is for ${elsewhere.verbs.join(', ')}`,
+    );
+  const hint =
+    suggestion(
+      `--${name}`,
+      [...known.keys()].map((one) => `--${one}`),
+    ) || `; try "lostwake ${verb} --help"`;
   throw new UsageError(`Cannot understand flag --${name}${hint}`);
 }
 
@@ -180,9 +369,14 @@ function parse(rest: readonly string[], own: readonly FlagSpec[]) {
     // parseArgs explains itself in several sentences; the first says it.
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     const [sentence] = message.split(/\. |\n|\.$/);
-    const lacking = /'(?:-\w, )?--([\w-]+)[^']*' argument (?:missing|is ambiguous)/.exec(sentence)?.[1];
-    if (lacking !== undefined) throw new UsageError(`Cannot use --${lacking} without a value: write --${lacking}=VALUE`);
-    throw new UsageError(`Cannot read the command line: ${sentence.replace(/^Option /, 'option ')}`);
+    const lacking = /'(?:-\w, )?--([\w-]+)[^']*' argument (?:missing|is ambiguous)/.exec(
+      sentence,
+    )?.[1];
+    if (lacking !== undefined)
+      throw new UsageError(`Cannot use --${lacking} without a value: write --${lacking}=VALUE`);
+    throw new UsageError(
+      `Cannot read the command line: ${sentence.replace(/^Option /, 'option ')}`,
+    );
   }
 }
 
@@ -208,7 +402,13 @@ function checkValue(flag: FlagSpec, value: string | boolean | undefined): void {
 /** Help of one verb, from the table. */
 export function verbHelp(verb: Verb): string {
   const own = FLAGS.filter((flag) => flag.verbs.includes(verb));
-  const lines = [`Usage: ${VERB_HELP[verb].usage} [flags]`, '', VERB_HELP[verb].about, '', 'Flags:'];
+  const lines = [
+    `Usage: ${VERB_HELP[verb].usage} [flags]`,
+    '',
+    VERB_HELP[verb].about,
+    '',
+    'Flags:',
+  ];
   const heads = own.map((flag) => {
     const short = flag.short === undefined ? '' : `-${flag.short}, `;
     return `  ${short}--${flag.name}${flag.value === undefined ? '' : ` ${flag.value}`}`;
@@ -227,6 +427,9 @@ export function mainHelp(): string {
   for (const verb of VERBS) lines.push(`  ${verb.padEnd(9)}${VERB_HELP[verb].about}`);
   lines.push('', 'Exit codes:');
   for (const { code, meaning } of EXIT_CODES) lines.push(`  ${String(code).padEnd(5)}${meaning}`);
-  lines.push('', '"lostwake VERB --help" has the flags of a verb, "lostwake --version" the version.');
+  lines.push(
+    '',
+    '"lostwake VERB --help" has the flags of a verb, "lostwake --version" the version.',
+  );
   return `${lines.join('\n')}\n`;
 }

@@ -55,7 +55,9 @@ export async function endingOf(argv: readonly string[], place: Place): Promise<E
 
 function version(): string {
   // Our own package.json, which npm has checked.
-  const manifest = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { readonly version: string };
+  const manifest = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as {
+    readonly version: string;
+  };
   return `lostwake ${manifest.version}`;
 }
 

@@ -27,7 +27,7 @@ export class WholeFile {
   write(text: string): void {
     this.attempt(() => {
       const bytes = Buffer.from(text);
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.fd, bytes, at);
+      for (let at = 0; at < bytes.length;) at += writeSync(this.fd, bytes, at);
     });
   }
 
@@ -62,7 +62,8 @@ export class WholeFile {
       return work();
     } catch (thrown) {
       this.removeTemporary();
-      const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown);
+      const code =
+        thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown);
       throw new OutputError(`Cannot write ${this.path}: ${WORDS[code] ?? code}`);
     }
   }
@@ -110,8 +111,10 @@ export class Out {
 
   /** Waits until all is written. Throws an OutputError if something other than a closed pipe went wrong. */
   async flush(): Promise<void> {
-    if (!this.closed) await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
-    if (this.failure !== null) throw new OutputError(`Cannot write to standard output: ${this.failure.message}`);
+    if (!this.closed)
+      await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
+    if (this.failure !== null)
+      throw new OutputError(`Cannot write to standard output: ${this.failure.message}`);
   }
 }
 
@@ -153,7 +156,9 @@ export class ProgressLine {
     if (now - this.last < (this.tty ? EVERY_MS_TTY : EVERY_MS)) return;
     this.last = now;
     if (this.tty) {
-      process.stderr.write(`\r\u001B[2K${text().slice(0, Math.max(20, process.stderr.columns - 1))}`);
+      process.stderr.write(
+        `\r\u001B[2K${text().slice(0, Math.max(20, process.stderr.columns - 1))}`,
+      );
       this.shown = true;
     } else process.stderr.write(`${text()}\n`);
   }

@@ -48,7 +48,10 @@ export async function runVerb(line: CommandLine, place: Place): Promise<Ending> 
   const overrides = overridesOf(line);
   const casesFolder = casesFolderOf(line);
   const catalog = await openCatalog();
-  const chosen = await chooseTargets(catalog, { kernels: line.all('kernel'), targets: line.all('target') });
+  const chosen = await chooseTargets(catalog, {
+    kernels: line.all('kernel'),
+    targets: line.all('target'),
+  });
   const cases = await selectCases({
     casesFolder,
     words: line.words,
@@ -88,7 +91,9 @@ async function runWatched({ request, catalog, outputs, line, place }: Watched): 
         for (const { reporter } of outputs) reporter.caseDone?.(result);
       },
       progress: (state) =>
-        progress.tell(() => `${state.done}/${state.total} runs, ${state.failed} failed; ${state.now}`),
+        progress.tell(
+          () => `${state.done}/${state.total} runs, ${state.failed} failed; ${state.now}`,
+        ),
       stopper: (stop) => {
         place.interrupt.onStop(() => stop(`interrupted by ${place.interrupt.signal ?? 'signal'}`));
         // Nobody reads on, and there is no file: the rest would be for nothing.
@@ -119,17 +124,24 @@ function openOutputs(line: CommandLine, place: Place): Output[] {
       const hint = suggestion(format, names) || `; there are: ${names.join(', ')}`;
       throw new UsageError(`Cannot use --reporter "${format}"${hint}`);
     }
-    if (path === '') throw new UsageError(`Cannot use --reporter "${text}": a file name is wanted after ":"`);
+    if (path === '')
+      throw new UsageError(`Cannot use --reporter "${text}": a file name is wanted after ":"`);
     return { make, path, format };
   });
   if (parsed.filter((one) => one.path === undefined).length > 1)
-    throw new UsageError('Cannot print two reports to standard output: give one of them a file, as tap:FILE');
+    throw new UsageError(
+      'Cannot print two reports to standard output: give one of them a file, as tap:FILE',
+    );
   const paths = parsed.flatMap(({ path }) => (path === undefined ? [] : [path]));
   const double = paths.find((path, at) => paths.indexOf(path) !== at);
   if (double !== undefined) throw new UsageError(`Cannot write two reports to "${double}"`);
   return parsed.map(({ make, path }) => {
     const width = path === undefined ? textWidth() : WIDTH_OF_FILES;
-    const options = (color: boolean): ReporterOptions => ({ color, quiet: line.has('quiet'), width });
+    const options = (color: boolean): ReporterOptions => ({
+      color,
+      quiet: line.has('quiet'),
+      width,
+    });
     if (path === undefined) {
       const color = wantsColor(line.text('color'));
       return { reporter: make((text) => place.out.write(text), options(color)), file: null };

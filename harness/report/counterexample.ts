@@ -64,7 +64,11 @@ function programLines(program: Program, width: number): string[] {
   return lines;
 }
 
-function gridLines(label: string, rows: readonly (readonly string[])[], widths: readonly number[]): string[] {
+function gridLines(
+  label: string,
+  rows: readonly (readonly string[])[],
+  widths: readonly number[],
+): string[] {
   return rows.flatMap((cells) =>
     sideBySide(cells, widths).map((line, at) => `${(at === 0 ? label : '').padEnd(LABEL)}${line}`),
   );

@@ -68,7 +68,12 @@ const lostEdgeRows: readonly CounterexampleRow[] = [
   { step: 5, column: 'T1', text: '  ep#1.ready is empty  2.6-SW1' },
   { step: 6, column: 'T2', text: 'write(w, "a")', switchCause: 'T1 preempted by the schedule' },
   { step: 6, column: 'T2', text: '  lock pipe#1.mutex', changed: 'pipe#1.mutex free -> T2' },
-  { step: 7, column: 'softirq', text: 'ep_poll_callback(epi#1)', changed: 'ep#1.ready [] -> [epi#1]' },
+  {
+    step: 7,
+    column: 'softirq',
+    text: 'ep_poll_callback(epi#1)',
+    changed: 'ep#1.ready [] -> [epi#1]',
+  },
   { step: 8, column: 'softirq', text: 'wake ep#1.wq: no sleeper', decisive: true },
   { step: 9, column: 'T2', text: '= 1' },
   { step: 10, column: 'T1', text: '', switchCause: 'T2 finished' },
@@ -82,7 +87,10 @@ const lostEdgeView: CounterexampleView = {
   program: lostEdge,
   columns: ['T1', 'T2', 'softirq'],
   rows: lostEdgeRows,
-  ledger: ['ep#1 / r: edges produced 1, reported 0, pending 1', 'ep#1.wq: due 1 wake-up, delivered 0'],
+  ledger: [
+    'ep#1 / r: edges produced 1, reported 0, pending 1',
+    'ep#1.wq: due 1 wake-up, delivered 0',
+  ],
   decisiveMeans: 'after step 8 every continuation fails',
   source: ['fs/eventpoll.c: ep_poll_callback'],
   docs: ['E-R35', 'E-B2'],
@@ -102,7 +110,11 @@ function reportOf(cases: readonly CaseResult[], stopped?: string): RunReport {
 }
 
 const coverage = { executions: 27, traces: 27, outcomes: 2, complete: true };
-const pass: ResultLine = { status: 'PASS', message: 'Holds in all 27 runs', expected: 'always x=0' };
+const pass: ResultLine = {
+  status: 'PASS',
+  message: 'Holds in all 27 runs',
+  expected: 'always x=0',
+};
 const fail: ResultLine = {
   status: 'FAIL',
   message: 'Seen: x=hang',
@@ -113,7 +125,12 @@ const fail: ResultLine = {
 const conf: ResultLine = { status: 'CONF', message: 'Has no epoll_create1()' };
 
 function everyKind(): RunReport {
-  const about = (id: string) => ({ id, about: `What ${id} says`, docs: ['E-R9'], file: `cases/${id}.prog` });
+  const about = (id: string) => ({
+    id,
+    about: `What ${id} says`,
+    docs: ['E-R9'],
+    file: `cases/${id}.prog`,
+  });
   const known = [
     { id: 'K-1', name: 'known-one' },
     { id: 'K-2', name: 'fixed-one', target: '2.6.20' },
@@ -127,24 +144,36 @@ function everyKind(): RunReport {
     ]),
     caseResult(about('all-conf'), [run('all-conf', '', 'host', [conf])]),
     caseResult(about('bugs/E-B2'), [
-      { ...run('bugs/E-B2', '', 'model:2.6.20', [pass, fail]), counterexample: lostEdgeView, replay: lostEdgeView.replay },
+      {
+        ...run('bugs/E-B2', '', 'model:2.6.20', [pass, fail]),
+        counterexample: lostEdgeView,
+        replay: lostEdgeView.replay,
+      },
       run('bugs/E-B2', '', 'model:2.5.44+sys_epoll-v11', [pass]),
     ]),
-    caseResult(about('silent'), [run('silent', '', 'model:2.6.20', [{ status: 'INFO', message: 'talk' }])]),
+    caseResult(about('silent'), [
+      run('silent', '', 'model:2.6.20', [{ status: 'INFO', message: 'talk' }]),
+    ]),
     caseResult(about('warned'), [
       {
-        ...run('warned', '', 'model:2.6.20', [{ status: 'WARN', message: 'Not proved', expected: 'clean' }]),
+        ...run('warned', '', 'model:2.6.20', [
+          { status: 'WARN', message: 'Not proved', expected: 'clean' },
+        ]),
         coverage: { ...coverage, complete: false, incomplete: 'time 60 s' },
       },
     ]),
-    caseResult(about('known-one'), [withKnown(run('known-one', '', 'model:2.6.20', [fail]), known)]),
+    caseResult(about('known-one'), [
+      withKnown(run('known-one', '', 'model:2.6.20', [fail]), known),
+    ]),
     caseResult(about('fixed-one'), [
       withKnown(run('fixed-one', '', 'model:2.6.20', [pass]), known),
       withKnown(run('fixed-one', '', 'host', [pass]), known),
     ]),
     caseResult({ ...about('3-odd # name'), about: nasty }, [
       {
-        ...run('3-odd # name', nasty, 'host', [{ ...fail, message: nasty, expected: nasty, actual: `${nasty}\n${nasty}` }]),
+        ...run('3-odd # name', nasty, 'host', [
+          { ...fail, message: nasty, expected: nasty, actual: `${nasty}\n${nasty}` },
+        ]),
         replay: nasty,
       },
     ]),
@@ -160,7 +189,13 @@ interface Tally {
 }
 
 /** Reads TAP back in strict mode: points of the subtests, and of the root. */
-function readBack(tap: string): { ok: boolean; root: Tally; inner: Tally; problems: unknown[]; bailout: boolean } {
+function readBack(tap: string): {
+  ok: boolean;
+  root: Tally;
+  inner: Tally;
+  problems: unknown[];
+  bailout: boolean;
+} {
   const inner: Tally = { count: 0, pass: 0, fail: 0, skip: 0, todo: 0 };
   const problems: unknown[] = [];
   const parser = new Parser({ strict: true });
@@ -178,8 +213,16 @@ function readBack(tap: string): { ok: boolean; root: Tally; inner: Tally; proble
   parser.on('complete', (results) => {
     ok = results.ok;
     bailout = results.bailout !== false;
-    root = { count: results.count, pass: results.pass, fail: results.fail, skip: results.skip, todo: results.todo };
-    problems.push(...results.failures.filter((failure: { tapError?: unknown }) => Boolean(failure.tapError)));
+    root = {
+      count: results.count,
+      pass: results.pass,
+      fail: results.fail,
+      skip: results.skip,
+      todo: results.todo,
+    };
+    problems.push(
+      ...results.failures.filter((failure: { tapError?: unknown }) => Boolean(failure.tapError)),
+    );
   });
   parser.end(tap);
   return { ok, root, inner, problems, bailout };
@@ -198,7 +241,11 @@ for (const version of [13, 14] as const) {
     t.equal(read.root.count, report.cases.length);
     t.equal(read.root.fail, cases.FAIL + cases.BROK);
     t.equal(read.inner.count, report.cases.flatMap((one) => one.runs).length);
-    t.equal(read.inner.fail, runs.FAIL + runs.BROK + runs.known, 'a known failure is a failing TODO');
+    t.equal(
+      read.inner.fail,
+      runs.FAIL + runs.BROK + runs.known,
+      'a known failure is a failing TODO',
+    );
     t.equal(read.inner.todo, runs.known);
     t.equal(read.inner.skip, runs.CONF);
     t.equal(read.inner.pass, runs.PASS + runs.WARN + runs.CONF);
@@ -208,22 +255,27 @@ for (const version of [13, 14] as const) {
     t.end();
   });
 
-  t.test(`TAP ${version} of a run without failures is ok, and of an interrupted one is not`, (t) => {
-    const good = everyKind().cases.filter((one) => one.verdict === 'PASS' || one.verdict === 'CONF' || one.known);
+  t.test(
+    `TAP ${version} of a run without failures is ok, and of an interrupted one is not`,
+    (t) => {
+      const good = everyKind().cases.filter(
+        (one) => one.verdict === 'PASS' || one.verdict === 'CONF' || one.known,
+      );
 
-    const whole = readBack(tapText(reportOf(good), version));
-    const cut = readBack(tapText(reportOf(good, 'interrupted by SIGINT'), version));
-    const bailed = readBack(tapText(reportOf(good, '--bail after the first failure'), version));
-    const empty = readBack(tapText(reportOf([]), version));
+      const whole = readBack(tapText(reportOf(good), version));
+      const cut = readBack(tapText(reportOf(good, 'interrupted by SIGINT'), version));
+      const bailed = readBack(tapText(reportOf(good, '--bail after the first failure'), version));
+      const empty = readBack(tapText(reportOf([]), version));
 
-    t.equal(whole.ok, true);
-    t.same(whole.problems, []);
-    t.equal(cut.bailout, true);
-    t.equal(cut.ok, false);
-    t.same(bailed.problems, []);
-    t.equal(empty.root.count, 0);
-    t.end();
-  });
+      t.equal(whole.ok, true);
+      t.same(whole.problems, []);
+      t.equal(cut.bailout, true);
+      t.equal(cut.ok, false);
+      t.same(bailed.problems, []);
+      t.equal(empty.root.count, 0);
+      t.end();
+    },
+  );
 }
 
 t.test('text, TAP and JSON count the same', (t) => {
@@ -235,18 +287,35 @@ t.test('text, TAP and JSON count the same', (t) => {
 
   const { runs } = report.summary;
   const row = /^runs +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)$/m.exec(text);
-  t.same(row?.slice(1).map(Number), [runs.PASS, runs.FAIL, runs.BROK, runs.CONF, runs.WARN, runs.known]);
+  t.same(row?.slice(1).map(Number), [
+    runs.PASS,
+    runs.FAIL,
+    runs.BROK,
+    runs.CONF,
+    runs.WARN,
+    runs.known,
+  ]);
   t.same(json.summary, report.summary);
-  const verdicts = json.cases.flatMap((one: { runs: { verdict: string; known?: string }[] }) => one.runs);
+  const verdicts = json.cases.flatMap(
+    (one: { runs: { verdict: string; known?: string }[] }) => one.runs,
+  );
   const counted = (verdict: string) =>
-    verdicts.filter((one: { verdict: string; known?: string }) => one.verdict === verdict && one.known === undefined).length;
-  for (const verdict of ['PASS', 'FAIL', 'BROK', 'CONF', 'WARN'] as const) t.equal(counted(verdict), runs[verdict]);
+    verdicts.filter(
+      (one: { verdict: string; known?: string }) =>
+        one.verdict === verdict && one.known === undefined,
+    ).length;
+  for (const verdict of ['PASS', 'FAIL', 'BROK', 'CONF', 'WARN'] as const)
+    t.equal(counted(verdict), runs[verdict]);
   t.match(
     tap,
     `# runs: pass ${runs.PASS}, fail ${runs.FAIL}, broken ${runs.BROK}, skip ${runs.CONF}, warn ${runs.WARN}, known ${runs.known}`,
   );
   isGolden(t, 'report.txt', text);
-  isGolden(t, 'report.json', printed(report, (write) => jsonReporter(write, options)));
+  isGolden(
+    t,
+    'report.json',
+    printed(report, (write) => jsonReporter(write, options)),
+  );
   t.end();
 });
 
@@ -256,9 +325,18 @@ t.test('colour is in the text when asked for, and nowhere else', (t) => {
 
   // oxlint-disable-next-line no-control-regex -- escape sequences are what this is about
   const escape = /\u001b\[/;
-  t.match(printed(report, (write) => textReporter(write, colored)), escape);
-  t.notMatch(printed(report, (write) => tapReporter(write, colored, 14)), escape);
-  t.notMatch(printed(report, (write) => jsonReporter(write, colored)), escape);
+  t.match(
+    printed(report, (write) => textReporter(write, colored)),
+    escape,
+  );
+  t.notMatch(
+    printed(report, (write) => tapReporter(write, colored, 14)),
+    escape,
+  );
+  t.notMatch(
+    printed(report, (write) => jsonReporter(write, colored)),
+    escape,
+  );
   t.end();
 });
 
@@ -287,23 +365,31 @@ t.test('verdicts are those of LTP', (t) => {
   t.end();
 });
 
-t.test('a counterexample has sentence, program, table, ledger, documents and the replay last', (t) => {
-  const text = counterexampleText(lostEdgeView, 110);
+t.test(
+  'a counterexample has sentence, program, table, ledger, documents and the replay last',
+  (t) => {
+    const text = counterexampleText(lostEdgeView, 110);
 
-  isGolden(t, 'counterexample.txt', text);
-  t.match(text.trimEnd().split('\n').at(-1), /^ {2}replay +npx lostwake replay /);
-  t.match(text, /\*8 /, 'the decisive step is marked');
-  t.match(text, /-- T1 preempted by the schedule --/);
-  t.match(text, /8 steps, 1 preemption/);
-  t.end();
-});
+    isGolden(t, 'counterexample.txt', text);
+    t.match(text.trimEnd().split('\n').at(-1), /^ {2}replay +npx lostwake replay /);
+    t.match(text, /\*8 /, 'the decisive step is marked');
+    t.match(text, /-- T1 preempted by the schedule --/);
+    t.match(text, /8 steps, 1 preemption/);
+    t.end();
+  },
+);
 
 t.test('a narrow table breaks its cells and loses nothing but blanks', (t) => {
   const narrow = counterexampleText(lostEdgeView, 62);
 
   isGolden(t, 'counterexample-narrow.txt', narrow);
-  const lines = narrow.split('\n').filter((line) => !/^ {2}(replay|ledger|search| {13})/.test(line));
-  t.ok(lines.every((line) => line.length <= 66), 'lines fit, but for what is pasted');
+  const lines = narrow
+    .split('\n')
+    .filter((line) => !/^ {2}(replay|ledger|search| {13})/.test(line));
+  t.ok(
+    lines.every((line) => line.length <= 66),
+    'lines fit, but for what is pasted',
+  );
   const letters = (text: string) => [...text.replace(/\s/g, '')].sort().join('');
   const wide = counterexampleText(lostEdgeView, 200);
   t.equal(letters(narrow), letters(wide));
@@ -311,7 +397,11 @@ t.test('a narrow table breaks its cells and loses nothing but blanks', (t) => {
 });
 
 t.test('a long table is cut in the middle, and says so', (t) => {
-  const rows = Array.from({ length: 1000 }, (_, at) => ({ step: at + 1, column: 'T1', text: `step number ${at + 1}` }));
+  const rows = Array.from({ length: 1000 }, (_, at) => ({
+    step: at + 1,
+    column: 'T1',
+    text: `step number ${at + 1}`,
+  }));
 
   const text = counterexampleText({ ...lostEdgeView, rows }, 100);
 

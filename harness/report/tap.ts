@@ -24,12 +24,16 @@ export function tapText(report: RunReport, version: 13 | 14): string {
   for (const [at, result] of report.cases.entries()) lines.push(...caseLines(result, at + 1));
   if (report.stopped !== undefined) lines.push(...stopLines(report.stopped));
   const { PASS, FAIL, BROK, CONF, WARN, known } = report.summary.runs;
-  lines.push(`# runs: pass ${PASS}, fail ${FAIL}, broken ${BROK}, skip ${CONF}, warn ${WARN}, known ${known}`);
+  lines.push(
+    `# runs: pass ${PASS}, fail ${FAIL}, broken ${BROK}, skip ${CONF}, warn ${WARN}, known ${known}`,
+  );
   return `${lines.join('\n')}\n`;
 }
 
 function stopLines(stopped: string): string[] {
-  return stopped.startsWith('--bail') ? [`# Stopped early: ${ascii(stopped)}`] : [`Bail out! ${ascii(stopped)}`];
+  return stopped.startsWith('--bail')
+    ? [`# Stopped early: ${ascii(stopped)}`]
+    : [`Bail out! ${ascii(stopped)}`];
 }
 
 function caseLines(result: CaseResult, number: number): string[] {
@@ -53,7 +57,11 @@ function runLines(result: CaseResult, run: RunResult, number: number): string[] 
   const name = description(run.row === '' ? `on ${run.target}` : `${run.row} on ${run.target}`);
   const word = isNotOk(run.verdict) ? 'not ok' : 'ok';
   const directive =
-    run.verdict === 'CONF' ? skip([run]) : run.known === undefined ? '' : ` # TODO ${ascii(run.known)}`;
+    run.verdict === 'CONF'
+      ? skip([run])
+      : run.known === undefined
+        ? ''
+        : ` # TODO ${ascii(run.known)}`;
   const point = `${word} ${number} - ${name}${directive}`;
   const details = diagnostic(result, run);
   if (details === null) return [point];
@@ -71,7 +79,11 @@ function diagnostic(result: CaseResult, run: RunResult): object | null {
   if (run.verdict === 'PASS' || run.verdict === 'CONF') return null;
   const details: Record<string, unknown> = {
     status: run.verdict,
-    at: { case: plain(run.caseId), ...(run.row === '' ? {} : { row: plain(run.row) }), target: run.target },
+    at: {
+      case: plain(run.caseId),
+      ...(run.row === '' ? {} : { row: plain(run.row) }),
+      target: run.target,
+    },
   };
   if (result.about !== '') details['about'] = plain(result.about);
   if (result.docs.length > 0) details['docs'] = result.docs;

@@ -60,7 +60,9 @@ function isBad(result: CaseResult): boolean {
 function failures(report: RunReport, options: ReporterOptions, paint: Paint): string[] {
   const bad = report.cases.flatMap((result) =>
     result.runs
-      .filter((run) => run.verdict === 'BROK' || (run.verdict === 'FAIL' && run.known === undefined))
+      .filter(
+        (run) => run.verdict === 'BROK' || (run.verdict === 'FAIL' && run.known === undefined),
+      )
       .map((run) => ({ result, run })),
   );
   const lines = bad
@@ -68,7 +70,9 @@ function failures(report: RunReport, options: ReporterOptions, paint: Paint): st
     .flatMap(({ result, run }) => [...failureLines(result, run, options, paint), '']);
   for (const { run } of bad.slice(SHOWN_IN_FULL)) lines.push(headLine(run, paint));
   if (bad.length > SHOWN_IN_FULL) {
-    lines.push(`${bad.length - SHOWN_IN_FULL} failures above in one line each; the json report has them in full`);
+    lines.push(
+      `${bad.length - SHOWN_IN_FULL} failures above in one line each; the json report has them in full`,
+    );
   } else lines.pop();
   return lines;
 }
@@ -84,7 +88,9 @@ function failureLines(
   if (result.docs.length > 0) lines.push(`  ${result.docs.join(' ')}`);
   for (const line of run.lines) {
     const expected = line.expected === undefined ? '' : `${oneLine(line.expected)}: `;
-    lines.push(`  ${paint(styleOf(line.status), line.status)} ${plain(`${expected}${line.message}`)}`);
+    lines.push(
+      `  ${paint(styleOf(line.status), line.status)} ${plain(`${expected}${line.message}`)}`,
+    );
   }
   if (run.counterexample !== undefined) {
     lines.push('', ...counterexampleLines(run.counterexample, options.width));
@@ -113,7 +119,9 @@ function remarks(report: RunReport, paint: Paint): string[] {
     for (const line of run.lines) {
       if (line.status === 'WARN') {
         const expected = line.expected === undefined ? '' : `${oneLine(line.expected)}: `;
-        lines.push(`${paint(styleOf('WARN'), 'WARN')} ${name}: ${plain(`${expected}${line.message}`)}`);
+        lines.push(
+          `${paint(styleOf('WARN'), 'WARN')} ${name}: ${plain(`${expected}${line.message}`)}`,
+        );
       } else if (line.status === 'CONF') {
         reasons.set(line.message, (reasons.get(line.message) ?? 0) + 1);
       }
@@ -137,14 +145,20 @@ function summaryLines(report: RunReport, paint: Paint): string[] {
     row('results', summary.results),
   ];
   if (summary.incomplete > 0) {
-    lines.push(`${counted(summary.incomplete, 'run')} incomplete: a bound was met, nothing is proved there`);
+    lines.push(
+      `${counted(summary.incomplete, 'run')} incomplete: a bound was met, nothing is proved there`,
+    );
   }
   if (report.stopped !== undefined) lines.push(`Stopped early: ${report.stopped}`);
   lines.push(outcomeWords(report));
   return lines;
 }
 
-function cell(word: 'PASS' | 'FAIL' | 'BROK' | 'CONF' | 'WARN' | 'known', count: number, paint: Paint): string {
+function cell(
+  word: 'PASS' | 'FAIL' | 'BROK' | 'CONF' | 'WARN' | 'known',
+  count: number,
+  paint: Paint,
+): string {
   const text = String(count).padStart(7);
   return count === 0 ? text : paint(styleOf(word), text);
 }

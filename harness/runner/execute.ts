@@ -44,12 +44,19 @@ export function brokenResult(job: Job, thrown: unknown): RunResult {
   const isOurs = thrown instanceof Error && !(thrown instanceof UsageError);
   const frame = isOurs ? /\n\s+at .*/.exec(thrown.stack ?? '')?.[0].trim() : undefined;
   if (frame !== undefined && !(thrown instanceof RangeError)) {
-    lines.push({ status: 'INFO', message: frame.replace(/\(?file:\/\/.*\/(build|node_modules)\//, '($1/') });
+    lines.push({
+      status: 'INFO',
+      message: frame.replace(/\(?file:\/\/.*\/(build|node_modules)\//, '($1/'),
+    });
   }
   return { ...named(job), verdict: 'BROK', lines, replay: replayCommand(job, undefined) };
 }
 
-async function observe(job: Job, target: ExplainingTarget, control: JobControl): Promise<Behaviour> {
+async function observe(
+  job: Job,
+  target: ExplainingTarget,
+  control: JobControl,
+): Promise<Behaviour> {
   const limit = timeLimitFor(job.overrides);
   const deadline = performance.now() + limit;
   let late = false;
@@ -75,7 +82,9 @@ function judged(job: Job, target: ExplainingTarget, behaviour: Behaviour): RunRe
   const schedule = failure === undefined ? undefined : scheduleOf(failure);
   const replay = replayCommand(job, schedule);
   const counterexample = explained(job, target, behaviour, failure, replay);
-  return counterexample === undefined ? { ...result, replay } : { ...result, replay, counterexample };
+  return counterexample === undefined
+    ? { ...result, replay }
+    : { ...result, replay, counterexample };
 }
 
 function lineOf(judgement: Judgement): ResultLine {

@@ -23,7 +23,9 @@ export interface KnownFailure {
 /** Reads the list that belongs to a folder of cases; none if there is no list. */
 export function readKnownFailures(casesFolder: string): KnownFailure[] {
   const path = join(casesFolder, 'known-failures');
-  return existsSync(path) ? parseKnownFailures(readFileSync(path, 'utf8'), 'cases/known-failures') : [];
+  return existsSync(path)
+    ? parseKnownFailures(readFileSync(path, 'utf8'), 'cases/known-failures')
+    : [];
 }
 
 /** Reads the text of a list; `shown` is its name in messages. */

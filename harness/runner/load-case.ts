@@ -58,7 +58,9 @@ function loadProg(entry: CaseEntry): LoadedCase {
 async function loadModule(entry: CaseEntry): Promise<LoadedCase> {
   const exported = await importDefault(entry);
   if (!isDefinedCase(exported)) {
-    throw new UsageError(`${entry.shown}: Cannot use it as a case: its default export is no defineCase()`);
+    throw new UsageError(
+      `${entry.shown}: Cannot use it as a case: its default export is no defineCase()`,
+    );
   }
   const rows = exported.rows.map((row) => loadRow(entry, row));
   const docs = new Set(rows.flatMap((row) => metaWords(row.program, 'docs')));

@@ -76,7 +76,8 @@ export class Pool {
     worker.on('message', (message: WorkerMessage) => this.#hear(lane, message));
     worker.on('error', (thrown) => this.#lost(lane, thrown));
     worker.on('exit', (code) => {
-      if (lane.worker === worker) this.#lost(lane, new Error(`The worker thread ended with ${code}`));
+      if (lane.worker === worker)
+        this.#lost(lane, new Error(`The worker thread ended with ${code}`));
     });
   }
 
@@ -142,7 +143,10 @@ export class Pool {
   #watch(lane: Lane, job: Job): void {
     const limit = timeLimitFor(job.overrides);
     lane.watchdog = setTimeout(() => {
-      this.#lost(lane, new Error(`No answer ${GRACE / 1000} s after the time limit of ${limit / 1000} s`));
+      this.#lost(
+        lane,
+        new Error(`No answer ${GRACE / 1000} s after the time limit of ${limit / 1000} s`),
+      );
     }, limit + GRACE);
   }
 

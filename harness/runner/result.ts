@@ -117,7 +117,9 @@ export function verdictOf(all: readonly Status[]): Verdict {
 /** Adds the line that makes an empty pass impossible, and decides. */
 export function settle(lines: readonly ResultLine[]): { verdict: Verdict; lines: ResultLine[] } {
   const decided = lines.some((line) => line.status !== 'INFO');
-  const all = decided ? [...lines] : [...lines, { status: 'BROK' as const, message: 'Reported no result' }];
+  const all = decided
+    ? [...lines]
+    : [...lines, { status: 'BROK' as const, message: 'Reported no result' }];
   return { verdict: verdictOf(all.map((line) => line.status)), lines: all };
 }
 
@@ -141,7 +143,8 @@ export function summarise(cases: readonly CaseResult[]): Summary {
     results: countsOf(
       runs.flatMap((run) => run.lines.map((line) => tagOf(line.status, run.known !== undefined))),
     ),
-    incomplete: runs.filter((run) => run.target !== 'host' && run.coverage?.complete === false).length,
+    incomplete: runs.filter((run) => run.target !== 'host' && run.coverage?.complete === false)
+      .length,
   };
 }
 

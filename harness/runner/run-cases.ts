@@ -5,7 +5,13 @@ import type { Job } from './job.ts';
 import { withKnown, type KnownFailure } from './known.ts';
 import type { LoadedCase } from './load-case.ts';
 import { Pool } from './pool.ts';
-import { caseResult, summarise, type CaseResult, type RunReport, type RunResult } from './result.ts';
+import {
+  caseResult,
+  summarise,
+  type CaseResult,
+  type RunReport,
+  type RunResult,
+} from './result.ts';
 import type { Overrides } from './run-options.ts';
 import { placements, type Chosen, type TargetCatalog } from './targets.ts';
 
@@ -139,7 +145,8 @@ class Session {
     this.#results[at] = settled;
     this.#open[slot.caseAt] -= 1;
     this.#done += 1;
-    const bad = settled.verdict === 'BROK' || (settled.verdict === 'FAIL' && settled.known === undefined);
+    const bad =
+      settled.verdict === 'BROK' || (settled.verdict === 'FAIL' && settled.known === undefined);
     if (bad) this.#failed += 1;
     if (bad && this.#request.bail) this.stopped ??= '--bail after the first failure';
     this.#tell(`${settled.caseId} on ${settled.target}`);
@@ -175,7 +182,8 @@ class Session {
 
   #emit(caseAt: number): void {
     const runs = this.#results.filter(
-      (result, at): result is RunResult => result !== undefined && this.#slots[at].caseAt === caseAt,
+      (result, at): result is RunResult =>
+        result !== undefined && this.#slots[at].caseAt === caseAt,
     );
     const unmade = this.#slots.some((slot) => slot.caseAt === caseAt) && runs.length === 0;
     if (unmade) return;

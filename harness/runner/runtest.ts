@@ -45,7 +45,9 @@ export function parseRuntest(text: string, shown: string): RuntestLine[] {
     const words = line.replace(/#.*$/, '').trim().split(/\s+/).filter(Boolean);
     if (words.length === 0) continue;
     if (words.length > 1) {
-      throw new UsageError(`${where}: Cannot read "${words.join(' ')}": one name or pattern a line`);
+      throw new UsageError(
+        `${where}: Cannot read "${words.join(' ')}": one name or pattern a line`,
+      );
     }
     lines.push({ word: words[0], where });
   }

@@ -1,12 +1,6 @@
 /** Which cases and rows a command line means. */
 
-import {
-  entriesNamed,
-  fileCase,
-  indexCases,
-  suggestCase,
-  type CaseEntry,
-} from './case-index.ts';
+import { entriesNamed, fileCase, indexCases, suggestCase, type CaseEntry } from './case-index.ts';
 import { loadCase, type LoadedCase } from './load-case.ts';
 import { globMatcher, isPattern } from './pattern.ts';
 import { readRuntest } from './runtest.ts';
@@ -92,7 +86,11 @@ function isFile(word: string, prefix: string): boolean {
   return prefix === '' && word.endsWith('.prog') && !isPattern(word);
 }
 
-async function findPattern(word: string, index: readonly CaseEntry[], loader: Loader): Promise<Wanted> {
+async function findPattern(
+  word: string,
+  index: readonly CaseEntry[],
+  loader: Loader,
+): Promise<Wanted> {
   const matches = orUsageError(() => globMatcher(word));
   const found: Wanted = new Map();
   const whole = index.filter(
@@ -103,7 +101,9 @@ async function findPattern(word: string, index: readonly CaseEntry[], loader: Lo
   // No case of that form: rows, then. The case part must match by itself, so that few files are read.
   const ofCase = orUsageError(() => globMatcher(word.replace(/\/[^/]*$/, '')));
   for (const entry of index.filter((one) => ofCase(one.id))) {
-    const rows = (await loader.load(entry)).rows.filter((row) => matches(`${entry.id}/${row.name}`));
+    const rows = (await loader.load(entry)).rows.filter((row) =>
+      matches(`${entry.id}/${row.name}`),
+    );
     if (rows.length > 0) found.set(entry, new Set(rows.map((row) => row.name)));
   }
   return found;

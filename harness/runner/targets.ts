@@ -58,7 +58,8 @@ export async function chooseTargets(
   asked: { readonly kernels: readonly string[]; readonly targets: readonly string[] },
 ): Promise<Chosen> {
   const chosen = new Set<string>();
-  for (const kernel of asked.kernels) for (const name of kernelsMeant(catalog, kernel)) chosen.add(name);
+  for (const kernel of asked.kernels)
+    for (const name of kernelsMeant(catalog, kernel)) chosen.add(name);
   for (const target of asked.targets) {
     if (target === 'host') chosen.add('host');
     else if (target === 'model' && asked.kernels.length === 0) {
@@ -66,7 +67,8 @@ export async function chooseTargets(
     } else if (target.startsWith('model:')) {
       for (const name of kernelsMeant(catalog, selectorOf(target))) chosen.add(name);
     } else if (target !== 'model') {
-      const hint = suggestion(target, ['model', 'host']) || '; there are: model, model:<kernel>, host';
+      const hint =
+        suggestion(target, ['model', 'host']) || '; there are: model, model:<kernel>, host';
       throw new UsageError(`--target: Cannot run on "${target}"${hint}`);
     }
   }
@@ -79,7 +81,9 @@ function kernelsMeant(catalog: TargetCatalog, kernel: string): string[] {
   if (!isPattern(kernel)) return [targetNamed(kernel)];
   const meant = catalog.kernels.filter((entry) => selects(kernel, { selector: entry.spec }));
   if (meant.length > 0) return meant.map((entry) => targetNamed(entry.spec));
-  throw new UsageError(`--kernel: Cannot find a kernel like "${kernel}"; see "lostwake list kernels"`);
+  throw new UsageError(
+    `--kernel: Cannot find a kernel like "${kernel}"; see "lostwake list kernels"`,
+  );
 }
 
 async function openOrUsageError(catalog: TargetCatalog, name: string): Promise<void> {
@@ -111,14 +115,23 @@ export function placements(program: Program, catalog: TargetCatalog, chosen: Cho
   const known = catalog.kernels.map((entry) => targetNamed(entry.spec));
   const targets =
     selectors === null
-      ? [...catalog.kernels.filter((entry) => entry.primary).map((entry) => targetNamed(entry.spec)), 'host']
+      ? [
+          ...catalog.kernels
+            .filter((entry) => entry.primary)
+            .map((entry) => targetNamed(entry.spec)),
+          'host',
+        ]
       : [...known, ...exactKernels(selectors, known), 'host'];
   return targets
     .filter((target) => isFor(program, target, selectors))
     .map((target) => placementOn(program, target, selectors));
 }
 
-function placementOn(program: Program, target: string, selectors: readonly string[] | null): Placement {
+function placementOn(
+  program: Program,
+  target: string,
+  selectors: readonly string[] | null,
+): Placement {
   if (!isFor(program, target, selectors)) {
     const where = metaValue(program, 'on') ?? selectors?.join(' ') ?? 'others';
     return { target, conf: `Not for ${selectorOf(target)}: it is for ${where}` };
@@ -157,5 +170,7 @@ function exactKernels(selectors: readonly string[], known: readonly string[]): s
 
 /** What selectors are held against. */
 export function identityOf(target: string): TargetIdentity {
-  return target === 'host' ? { selector: 'host', release: release() } : { selector: selectorOf(target) };
+  return target === 'host'
+    ? { selector: 'host', release: release() }
+    : { selector: selectorOf(target) };
 }
