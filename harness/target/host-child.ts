@@ -1,10 +1,10 @@
 /**
  * The process in which programs run on the host: jobs in on stdin, answers out on stdout, a line each.
  *
- * Arguments: the private folder, and `--probe` to say only whether this works here.
+ * Argument: the private folder, which it removes when stdin ends.
  */
 
-import { writeFileSync, writeSync } from 'node:fs';
+import { rmSync, writeFileSync, writeSync } from 'node:fs';
 import { release } from 'node:os';
 import { createInterface } from 'node:readline';
 import { Actors, HostBroken, KICK_SIGNAL } from './host-actors.ts';
@@ -25,8 +25,9 @@ function writeSome(text: Buffer): number {
   try {
     return writeSync(1, text);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') return 0;
-    throw error;
+    if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    return 0;
   }
 }
 
@@ -74,7 +75,8 @@ async function serve(stage: Stage): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const [folder = '.', probe] = process.argv.slice(2);
+  const [folder] = process.argv.slice(2);
+  if (folder === undefined) throw new TypeError('The host child is started with a folder of its own');
   let stage: Stage;
   try {
     stage = await setUp(folder);
@@ -82,8 +84,15 @@ async function main(): Promise<void> {
     say({ kind: 'unable', why: error instanceof Error ? error.message : String(error) });
     process.exit(0);
   }
-  say({ kind: 'ready', release: release() });
-  if (probe !== '--probe') await serve(stage);
+  try {
+    say({ kind: 'ready', release: release() });
+    await serve(stage);
+  } catch (error) {
+    // Nobody listens any more, most likely.
+    console.error(String(error));
+  }
+  // The parent may be gone, or be a thread that was stopped: it cannot be relied on for this.
+  rmSync(folder, { recursive: true, force: true });
   // process.exit() would wait for threads that are in system calls.
   stage.libc.sys(NR.exit_group, 0);
 }
