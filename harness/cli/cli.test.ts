@@ -265,9 +265,9 @@ const quick = ['--jobs', '1'];
 t.test('exit codes say what happened, and standard error why, in one line', async (t) => {
   const rows: readonly (readonly [string, string[], number, RegExp])[] = [
     ['all as expected', ['--cases', at('good')], 0, /^$/],
-    ['a case fails', ['--cases', at('mixed'), 'bad'], 1, /^lostwake: Failed: 1 of 1 runs\n$/],
+    ['a case fails', ['--cases', at('mixed'), 'bad'], 1, /^lostwake: Failed: 1 of 1 run\n$/],
     ['a known failure fails', ['--cases', at('mixed'), 'known'], 0, /^$/],
-    ['a known failure passes', ['--cases', at('fixed')], 1, /^lostwake: Failed: 1 of 1 runs\n$/],
+    ['a known failure passes', ['--cases', at('fixed')], 1, /^lostwake: Failed: 1 of 1 run\n$/],
     [
       'a kernel that is not there',
       ['--cases', at('broken')],

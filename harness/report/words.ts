@@ -9,17 +9,35 @@ export function outcomeWords(report: RunReport): string {
     case 'nothing':
       return 'Nothing was selected';
     case 'broken':
-      return `Broken: ${runs.BROK} of ${total(report)} runs say nothing about the kernel`;
+      return `Broken: ${runs.BROK} of ${total(report)} say nothing about the kernel`;
     case 'failed':
-      return `Failed: ${runs.FAIL} of ${total(report)} runs`;
+      return `Failed: ${runs.FAIL} of ${total(report)}`;
     case 'ok':
-      return `As expected${report.stopped === undefined ? '' : ', as far as it went'}: ${total(report)} runs${runs.CONF > 0 ? `, ${runs.CONF} of them not applicable` : ''}`;
+      return `${goodWords(report)}: ${total(report)}${remarks(report)}`;
     default:
       return '';
   }
 }
 
-function total(report: RunReport): number {
+function goodWords(report: RunReport): string {
+  const far = report.stopped === undefined ? '' : ', as far as it went';
+  return report.summary.runs.WARN > 0
+    ? `No failure, but not all is proved${far}`
+    : `As expected${far}`;
+}
+
+function remarks(report: RunReport): string {
+  const { CONF, WARN, known } = report.summary.runs;
+  const parts = [
+    WARN > 0 ? `${WARN} with warnings` : '',
+    CONF > 0 ? `${CONF} not applicable` : '',
+    known > 0 ? `${known} known to fail` : '',
+  ].filter(Boolean);
+  return parts.length === 0 ? '' : `, of them ${parts.join(', ')}`;
+}
+
+function total(report: RunReport): string {
   const { PASS, FAIL, BROK, CONF, WARN, known } = report.summary.runs;
-  return PASS + FAIL + BROK + CONF + WARN + known;
+  const count = PASS + FAIL + BROK + CONF + WARN + known;
+  return `${count} ${count === 1 ? 'run' : 'runs'}`;
 }
