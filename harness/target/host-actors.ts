@@ -1,11 +1,25 @@
 /** The threads of the child that run program threads: starting them, commanding them, watching them. */
 
-import { MessageChannel, type MessagePort, Worker, receiveMessageOnPort } from 'node:worker_threads';
+import {
+  MessageChannel,
+  type MessagePort,
+  Worker,
+  receiveMessageOnPort,
+} from 'node:worker_threads';
 import type { Result } from '../history/history.ts';
 import type { Arena, Libc } from './host-libc.ts';
 import { NR } from './host-libc.ts';
 import type { HostPlan } from './host-plan.ts';
-import { ACTOR, COMMAND, PHASE, WORD, actorAt, monotonicMs, readText, type Shared } from './host-shared.ts';
+import {
+  ACTOR,
+  COMMAND,
+  PHASE,
+  WORD,
+  actorAt,
+  monotonicMs,
+  readText,
+  type Shared,
+} from './host-shared.ts';
 import type { ActorData } from './host-thread.ts';
 import { ActorWatch } from './host-watch.ts';
 
@@ -36,7 +50,8 @@ export class Actors {
   /** Has at least that many actors up. Rejects with the worker's error. */
   async start(count: number): Promise<void> {
     const started: Promise<void>[] = [];
-    for (let actor = this.#ports.length; actor < count; actor += 1) started.push(this.#startOne(actor));
+    for (let actor = this.#ports.length; actor < count; actor += 1)
+      started.push(this.#startOne(actor));
     await Promise.all(started);
     for (let actor = this.#watches.length; actor < count; actor += 1) {
       this.#watches.push(new ActorWatch(this.#libc, this.#arena, this.#shared, actor));
@@ -48,7 +63,12 @@ export class Actors {
     port1.unref();
     this.#ports[actor] = port1;
     this.#commands[actor] = 0;
-    const data: ActorData = { buffer: this.#shared.buffer, actor, folder: this.#folder, port: port2 };
+    const data: ActorData = {
+      buffer: this.#shared.buffer,
+      actor,
+      folder: this.#folder,
+      port: port2,
+    };
     const worker = new Worker(new URL('./host-thread.js', import.meta.url), {
       workerData: data,
       transferList: [port2],
@@ -89,7 +109,8 @@ export class Actors {
     this.command(actor, command);
     const answered = Atomics.wait(words, at, before, ANSWER_MS);
     this.checkFault();
-    if (answered === 'timed-out') throw new HostBroken(`thread ${actor + 1} of the child does not answer`);
+    if (answered === 'timed-out')
+      throw new HostBroken(`thread ${actor + 1} of the child does not answer`);
   }
 
   /** Throws HostBroken if an actor failed. */
@@ -154,7 +175,9 @@ export class Actors {
     if (monotonicMs() < (this.#shared.times[0] ?? 0)) return false;
     const asleep = this.#asleep(count);
     // Nobody asleep: the last one has just ended, and is about to say so.
-    return asleep.length > 0 && asleep.every((watch) => !watch.wakesItself && watch.isInterruptible());
+    return (
+      asleep.length > 0 && asleep.every((watch) => !watch.wakesItself && watch.isInterruptible())
+    );
   }
 
   #asleep(count: number): readonly ActorWatch[] {

@@ -138,12 +138,14 @@ const write: Prepare = ({ args }) => {
   };
 };
 
-const close: Prepare = ({ args }) => (c) => {
-  const fd = c.fd(args[0]);
-  // Before the call: as soon as the number is free another thread can get it for a new file.
-  if (fd >= 0) c.shared.owned[fd] = 0;
-  return valueOrErrno(c.sys(NR.close, fd));
-};
+const close: Prepare =
+  ({ args }) =>
+  (c) => {
+    const fd = c.fd(args[0]);
+    // Before the call: as soon as the number is free another thread can get it for a new file.
+    if (fd >= 0) c.shared.owned[fd] = 0;
+    return valueOrErrno(c.sys(NR.close, fd));
+  };
 
 const dup: Prepare = (call) => (c) => {
   const fd = c.fd(call.args[0]);
@@ -228,7 +230,8 @@ const S_IFIFO = 0o10000;
 
 const mkfifo: Prepare = ({ args }) => {
   const name = args[0]?.kind === 'string' ? privateName(args[0].value) : null;
-  return (c) => valueOrErrno(c.sys(NR.mknod, c.path(`${c.folder}/${name ?? ''}`), S_IFIFO | MODE, 0));
+  return (c) =>
+    valueOrErrno(c.sys(NR.mknod, c.path(`${c.folder}/${name ?? ''}`), S_IFIFO | MODE, 0));
 };
 
 const eventfd: Prepare = (call) => {
@@ -237,12 +240,14 @@ const eventfd: Prepare = (call) => {
   return (c) => madeOne(c, c.sys(NR.eventfd2, initial, flags), call);
 };
 
-const eventfdRead: Prepare = ({ args }) => (c) => {
-  const r = c.sys(NR.read, c.fd(args[0]), c.scratch(SCRATCH.value), 8);
-  return r < 0
-    ? errnoResult(r)
-    : { kind: 'value', value: Number(c.view.getBigUint64(SCRATCH.value, true)) };
-};
+const eventfdRead: Prepare =
+  ({ args }) =>
+  (c) => {
+    const r = c.sys(NR.read, c.fd(args[0]), c.scratch(SCRATCH.value), 8);
+    return r < 0
+      ? errnoResult(r)
+      : { kind: 'value', value: Number(c.view.getBigUint64(SCRATCH.value, true)) };
+  };
 
 const eventfdWrite: Prepare = ({ args }) => {
   const value = BigInt.asUintN(64, BigInt(Math.trunc(bitsOf(args[1]))));
@@ -268,9 +273,7 @@ const timerfdSettime: Prepare = ({ args }) => {
     storeTime(c, SCRATCH.timer + 16, value);
     // Who still sleeps when the timer has fired three times is not waiting for it.
     if (value > 0) c.timerArmed(value + 2 * interval + 5);
-    return valueOrErrno(
-      c.sys(NR.timerfd_settime, c.fd(args[0]), 0, c.scratch(SCRATCH.timer), 0),
-    );
+    return valueOrErrno(c.sys(NR.timerfd_settime, c.fd(args[0]), 0, c.scratch(SCRATCH.timer), 0));
   };
 };
 
@@ -319,7 +322,8 @@ const CALLS: Readonly<Record<string, Prepare>> = {
 /** Prepares a call of a plan. Throws RangeError for one that has no row here. */
 export function prepare(call: HostCall): Action {
   const row = CALLS[call.name];
-  if (row === undefined) throw new RangeError(`Cannot run ${call.name}() on the host: no row for it`);
+  if (row === undefined)
+    throw new RangeError(`Cannot run ${call.name}() on the host: no row for it`);
   return row(call);
 }
 

@@ -76,7 +76,8 @@ async function serve(stage: Stage): Promise<void> {
 
 async function main(): Promise<void> {
   const [folder] = process.argv.slice(2);
-  if (folder === undefined) throw new TypeError('The host child is started with a folder of its own');
+  if (folder === undefined)
+    throw new TypeError('The host child is started with a folder of its own');
   let stage: Stage;
   try {
     stage = await setUp(folder);

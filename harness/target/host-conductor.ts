@@ -23,7 +23,7 @@ import type { Result } from '../history/history.ts';
 
 /** How long everybody must be seen asleep before it is called for ever; TCP has work in softirqs. */
 const STILL_MS = 0.6;
-const STILL_TCP_MS = 5;
+const STILL_TCP_MS = 20;
 /** An iteration that has neither ended nor come to rest by then breaks the child. */
 const ITERATION_MS = 15_000;
 /** For signals to get actors out of their calls. */
@@ -80,7 +80,10 @@ export class Conductor {
     const executions = this.#iterate();
     const tables = actors.dump(parties);
     checkLeaks(before, openDescriptors());
-    return { executions, outcomes: [...this.#seen.values()].map((seen) => outcomeOf(seen, tables)) };
+    return {
+      executions,
+      outcomes: [...this.#seen.values()].map((seen) => outcomeOf(seen, tables)),
+    };
   }
 
   #iterate(): number {
@@ -92,9 +95,11 @@ export class Conductor {
     const least = Math.min(runs, this.#threads > 1 ? factorial(this.#threads) + DELAYS.length : 1);
     for (; executions < runs; executions += 1) {
       const spent = monotonicMs() - began;
-      if (spent > budgetMs && (executions >= least || spent > 3 * budgetMs) && executions > 0) break;
+      if (spent > budgetMs && (executions >= least || spent > 3 * budgetMs) && executions > 0)
+        break;
       const early = executions < runs * STEPS_SHARE && spent < budgetMs * STEPS_SHARE;
-      const steps = this.#threads > 1 && !orders.done && (early || executions < factorial(this.#threads));
+      const steps =
+        this.#threads > 1 && !orders.done && (early || executions < factorial(this.#threads));
       this.#iteration(executions, steps ? orders : null);
       if (steps) orders.advance();
     }
@@ -117,9 +122,11 @@ export class Conductor {
     fds.fill(-1, 0, this.#slots);
     ports.fill(0, 0, this.#slots);
     times[0] = 0;
-    for (const word of [WORD.stamp, WORD.finished, WORD.arrived, WORD.hung]) Atomics.store(words, word, 0);
+    for (const word of [WORD.stamp, WORD.finished, WORD.arrived, WORD.hung])
+      Atomics.store(words, word, 0);
     for (const [part, calls] of this.#plan.parts.entries()) {
-      for (let index = 0; index < calls.length; index += 1) records[recordAt(part, index) + RECORD.result] = 0;
+      for (let index = 0; index < calls.length; index += 1)
+        records[recordAt(part, index) + RECORD.result] = 0;
     }
   }
 
@@ -167,7 +174,8 @@ export class Conductor {
       }
       // Call by call somebody is about to say something: look again at once, a few times.
       if (orders === null || looks > 20) Atomics.wait(shared.words, WORD.activity, activity, 0.2);
-      if (monotonicMs() > limit) throw new HostBroken(`no rest after ${ITERATION_MS / 1000} s: ${still ?? 'threads run'}`);
+      if (monotonicMs() > limit)
+        throw new HostBroken(`no rest after ${ITERATION_MS / 1000} s: ${still ?? 'threads run'}`);
     }
     actors.checkFault();
     return true;
@@ -196,7 +204,8 @@ export class Conductor {
       actors.kick(count);
       if (Atomics.load(shared.words, WORD.finished) >= count) return;
       Atomics.wait(shared.words, WORD.activity, activity, 1);
-      if (monotonicMs() > limit) throw new HostBroken('a thread cannot be got out of its system call');
+      if (monotonicMs() > limit)
+        throw new HostBroken('a thread cannot be got out of its system call');
     }
   }
 
@@ -279,7 +288,8 @@ function checkLeaks(before: ReadonlySet<string>, after: ReadonlySet<string>): vo
   const more = [...after].filter((fd) => !before.has(fd));
   if (more.length > 0) throw new HostBroken(`descriptors ${more.join(', ')} were left open`);
   const fewer = [...before].filter((fd) => !after.has(fd));
-  if (fewer.length > 0) throw new HostBroken(`descriptors ${fewer.join(', ')} of the child were closed`);
+  if (fewer.length > 0)
+    throw new HostBroken(`descriptors ${fewer.join(', ')} of the child were closed`);
 }
 
 function factorial(n: number): number {

@@ -30,7 +30,8 @@ const epollCtl: Prepare = (call) => {
   const events = bitsOf(event) >>> 0;
   const data = dataOf(call);
   return (c) => {
-    const at = event?.kind === 'pointer' ? c.target(event, EVENT_BYTES) : storeEvent(c, events, data);
+    const at =
+      event?.kind === 'pointer' ? c.target(event, EVENT_BYTES) : storeEvent(c, events, data);
     return valueOrErrno(c.sys(NR.epoll_ctl, c.fd(args[0]), op, c.fd(args[2]), at));
   };
 };
@@ -92,7 +93,11 @@ const epollPwait: Prepare = ({ args, labels }) => {
     const at = c.target(labels['buf'], EVENT_BYTES);
     const signals = signalsAt(c, args[3], mask);
     const fd = c.fd(args[0]);
-    return eventsAt(c, at, c.timedSys(timeout, NR.epoll_pwait, fd, at, maxevents, timeout, signals, size));
+    return eventsAt(
+      c,
+      at,
+      c.timedSys(timeout, NR.epoll_pwait, fd, at, maxevents, timeout, signals, size),
+    );
   };
 };
 
@@ -107,7 +112,11 @@ const epollPwait2: Prepare = ({ args, labels }) => {
     storeTime(c, SCRATCH.time, Math.max(0, timeout));
     const time = timeout < 0 ? 0 : c.scratch(SCRATCH.time);
     const fd = c.fd(args[0]);
-    return eventsAt(c, at, c.timedSys(timeout, NR.epoll_pwait2, fd, at, maxevents, time, signals, 8));
+    return eventsAt(
+      c,
+      at,
+      c.timedSys(timeout, NR.epoll_pwait2, fd, at, maxevents, time, signals, 8),
+    );
   };
 };
 

@@ -84,7 +84,15 @@ export function loadLibc(): Libc {
   const sigaction = libc.func('int sigaction(int signal, void *action, void *old)');
 
   const sys = (nr: number, ...a: readonly SyscallArgument[]): number => {
-    const r: unknown = syscall(nr, a[0] ?? 0, a[1] ?? 0, a[2] ?? 0, a[3] ?? 0, a[4] ?? 0, a[5] ?? 0);
+    const r: unknown = syscall(
+      nr,
+      a[0] ?? 0,
+      a[1] ?? 0,
+      a[2] ?? 0,
+      a[3] ?? 0,
+      a[4] ?? 0,
+      a[5] ?? 0,
+    );
     return r === -1 ? -koffi.errno() : Number(r);
   };
 

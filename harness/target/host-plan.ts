@@ -80,7 +80,8 @@ class Planner {
 
   plan(): HostPlan {
     const { init, threads } = this.#program;
-    if (threads.length > THREADS_MAX) throw new HostRefusal(`host runs at most ${THREADS_MAX} threads`);
+    if (threads.length > THREADS_MAX)
+      throw new HostRefusal(`host runs at most ${THREADS_MAX} threads`);
     const shared = new Map<string, number>();
     const parts = [this.#part(init, shared)];
     for (const calls of threads) parts.push(this.#part(calls, new Map(shared)));
@@ -95,7 +96,9 @@ class Planner {
 
   #part(calls: readonly Call[], names: Map<string, number>): readonly HostCall[] {
     if (calls.length > CALLS_MAX) {
-      throw new HostRefusal(`host runs at most ${CALLS_MAX} calls in a thread, not ${calls.length}`);
+      throw new HostRefusal(
+        `host runs at most ${CALLS_MAX} calls in a thread, not ${calls.length}`,
+      );
     }
     return calls.map((call) => this.#call(call, names));
   }
@@ -193,7 +196,8 @@ class Planner {
         refuseWrite(call.args[1]);
         return;
       case 'dup2':
-        if (call.args[1]?.kind === 'int') throw new HostRefusal('host does not run dup2() onto a number');
+        if (call.args[1]?.kind === 'int')
+          throw new HostRefusal('host does not run dup2() onto a number');
         return;
       case 'kill':
         if (!onlySignal(call.args[1])) throw new HostRefusal('host sends no signal but SIGUSR1');
@@ -209,7 +213,8 @@ class Planner {
         refuseFlag(call.args[1], 'F_DUPFD');
         return;
       case 'ioctl':
-        for (const flag of ['EP_ALLOC', 'EP_POLL', 'EP_FREE', 'EP_ISPOLLED']) refuseFlag(call.args[1], flag);
+        for (const flag of ['EP_ALLOC', 'EP_POLL', 'EP_FREE', 'EP_ISPOLLED'])
+          refuseFlag(call.args[1], flag);
         return;
       default:
     }
@@ -256,11 +261,13 @@ function refuseWrite(data: Arg | undefined): void {
 }
 
 function refuseFlag(arg: Arg | undefined, flag: string): void {
-  if (arg?.kind === 'flags' && arg.names.includes(flag)) throw new HostRefusal(`host has no ${flag}`);
+  if (arg?.kind === 'flags' && arg.names.includes(flag))
+    throw new HostRefusal(`host has no ${flag}`);
 }
 
 /** SIGUSR2 is the harness's own, the others would end the child. */
 function onlySignal(arg: Arg | undefined): boolean {
-  if (arg?.kind !== 'flags' && arg?.kind !== 'signals') return arg?.kind !== 'int' || arg.value === 0;
+  if (arg?.kind !== 'flags' && arg?.kind !== 'signals')
+    return arg?.kind !== 'int' || arg.value === 0;
   return arg.names.every((name) => name === 'SIGUSR1');
 }

@@ -4,7 +4,12 @@
  * It sleeps on its command word between iterations. Actor 0 runs init as well.
  */
 
-import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import {
+  type MessagePort,
+  parentPort,
+  receiveMessageOnPort,
+  workerData,
+} from 'node:worker_threads';
 import type { Result } from '../history/history.ts';
 import { matches } from '../program/values.ts';
 import type { Action } from './host-action.ts';
@@ -73,7 +78,7 @@ class Actor {
 
   serve(): never {
     const { words } = this.#shared;
-    for (let given = 0; ; ) {
+    for (let given = 0; ;) {
       Atomics.wait(words, this.#at + ACTOR.command, given);
       given = Atomics.load(words, this.#at + ACTOR.command);
       try {
@@ -94,7 +99,10 @@ class Actor {
   /** Our own mistake: the conductor gives up the child and shows the text. */
   #fail(error: unknown): void {
     const { words } = this.#shared;
-    writeText(this.#shared, error instanceof Error ? (error.stack ?? error.message) : String(error));
+    writeText(
+      this.#shared,
+      error instanceof Error ? (error.stack ?? error.message) : String(error),
+    );
     Atomics.store(words, WORD.fault, 1);
     this.#answer();
     this.#finish();
@@ -109,13 +117,18 @@ class Actor {
     // The child's main thread sent it, and made it with planFor().
     const plan = receiveMessageOnPort(this.#port)?.message as HostPlan;
     this.#caller.symbols = plan.symbols;
-    const mine = [this.#actor === 0 ? (plan.parts[0] ?? []) : [], plan.parts[this.#actor + 1] ?? []];
+    const mine = [
+      this.#actor === 0 ? (plan.parts[0] ?? []) : [],
+      plan.parts[this.#actor + 1] ?? [],
+    ];
     this.#parts = mine.map((calls) => ({
       calls: calls.map((call) => ({ call, action: prepare(call) })),
       results: [],
       places: new Map(),
     }));
-    this.#conditionsOnInit = plan.parts.slice(1).some((calls) => calls.some((c) => c.when !== undefined));
+    this.#conditionsOnInit = plan.parts
+      .slice(1)
+      .some((calls) => calls.some((c) => c.when !== undefined));
     this.#answer();
   }
 
@@ -153,7 +166,8 @@ class Actor {
     let granted = 0;
     for (const [index, { call, action }] of part.calls.entries()) {
       const { when } = call;
-      if (when !== undefined && matches(when.value, names.get(when.name)) === when.negated) continue;
+      if (when !== undefined && matches(when.value, names.get(when.name)) === when.negated)
+        continue;
       granted += 1;
       if (steps) this.#awaitGrant(granted);
       else if (which === 1) this.#dawdle();

@@ -16,7 +16,9 @@ async function run(text: string, options: RunOptions = {}): Promise<Behaviour> {
 /** Distinct outcomes, sorted. */
 async function outcomes(text: string, options: RunOptions = {}): Promise<readonly string[]> {
   const behaviour = await run(text, options);
-  return behaviour.broken === undefined ? behaviour.outcomes.map((one) => one.text) : [behaviour.broken];
+  return behaviour.broken === undefined
+    ? behaviour.outcomes.map((one) => one.text)
+    : [behaviour.broken];
 }
 
 /** Calls of one thread, and how they end on every Linux since 5.11 (epoll_pwait2). */
@@ -134,7 +136,7 @@ expect:
     'C=EINVAL a=0 b=EEXIST c=0 d=1 e=[7:OUT, r:IN] f=[7:OUT, r:IN] g=[7:OUT] h=0 i=ENOENT j=0 ' +
       'k=[r:IN] m=[] n=0 o=EFAULT p=[]',
   ],
-  'eventfd': [
+  eventfd: [
     `T1:
   e = eventfd(3, EFD_NONBLOCK)
   a = eventfd_read(e)
@@ -210,9 +212,18 @@ expect:
 `,
     'a=1 b=1 c=EBADF',
   ],
-  'a read that nobody answers': ['T1:\n  r, w = pipe()\n  x = read(r, 1)\n  y = write(w, "a")\n', 'x=hang y=none'],
-  'a write to a full pipe': ['T1:\n  r, w = pipe()\n  a = write(w, 65536)\n  x = write(w, "a")\n', 'a=65536 x=hang'],
-  'init that never ends': ['init:\n  r, w = pipe()\n  read(r, 1)\nT1:\n  y = write(w, "a")\n', 'init.2=hang y=none'],
+  'a read that nobody answers': [
+    'T1:\n  r, w = pipe()\n  x = read(r, 1)\n  y = write(w, "a")\n',
+    'x=hang y=none',
+  ],
+  'a write to a full pipe': [
+    'T1:\n  r, w = pipe()\n  a = write(w, 65536)\n  x = write(w, "a")\n',
+    'a=65536 x=hang',
+  ],
+  'init that never ends': [
+    'init:\n  r, w = pipe()\n  read(r, 1)\nT1:\n  y = write(w, "a")\n',
+    'init.2=hang y=none',
+  ],
   'a FIFO nobody opens': ['T1:\n  a = mkfifo("f")\n  f = open("f", O_RDONLY)\n', 'a=0 f=hang'],
   'a connection nobody makes': ['T1:\n  l = listen()\n  f = accept(l)\n', 'f=hang'],
   'an empty set': ['T1:\n  A = epoll_create(1)\n  x = epoll_wait(A, 1, -1)\n', 'x=hang'],
@@ -323,13 +334,20 @@ t.test('calls of one thread have the results of the manual pages', { skip }, asy
 t.test('calls of several threads have the outcomes that are possible', { skip }, async (t) => {
   for (const [what, [text, sure, others = []]] of Object.entries(concurrent)) {
     const seen = await outcomes(text);
-    for (const outcome of sure) t.ok(seen.includes(outcome), `${what}: ${outcome}, seen ${seen.join(' / ')}`);
-    t.strictSame(seen.filter((one) => !sure.includes(one) && !others.includes(one)), [], what);
+    for (const outcome of sure)
+      t.ok(seen.includes(outcome), `${what}: ${outcome}, seen ${seen.join(' / ')}`);
+    t.strictSame(
+      seen.filter((one) => !sure.includes(one) && !others.includes(one)),
+      [],
+      what,
+    );
   }
 });
 
 t.test('calls are ordered by thread, init first, and by time', { skip }, async (t) => {
-  const behaviour = await run('init:\n  r, w = pipe()\nT1:\n  x = read(r, 1)\nT2:\n  n = write(w, "a")\n');
+  const behaviour = await run(
+    'init:\n  r, w = pipe()\nT1:\n  x = read(r, 1)\nT2:\n  n = write(w, "a")\n',
+  );
 
   t.equal(behaviour.complete, false);
   for (const { history } of behaviour.outcomes) {
@@ -367,22 +385,26 @@ T2:
 
 const sleeping = 'T1:\n  x = sleep(10000)\n';
 
-t.test('a child that is lost is the harness being broken, and another one takes over', { skip }, async (t) => {
-  let kills = 0;
-  const kill = (): boolean => {
-    kills += 1;
-    process.kill(host.childPid ?? 0, 'SIGSEGV');
-    return false;
-  };
+t.test(
+  'a child that is lost is the harness being broken, and another one takes over',
+  { skip },
+  async (t) => {
+    let kills = 0;
+    const kill = (): boolean => {
+      kills += 1;
+      process.kill(host.childPid ?? 0, 'SIGSEGV');
+      return false;
+    };
 
-  const lost = await run(sleeping, { interrupted: kill });
-  const next = await outcomes('T1:\n  a = close(-1)\n');
+    const lost = await run(sleeping, { interrupted: kill });
+    const next = await outcomes('T1:\n  a = close(-1)\n');
 
-  t.ok(kills > 0);
-  t.match(lost.broken, /^Cannot run on the host: the child was killed by SIG/);
-  t.strictSame(lost.outcomes, []);
-  t.strictSame(next, ['a=EBADF']);
-});
+    t.ok(kills > 0);
+    t.match(lost.broken, /^Cannot run on the host: the child was killed by SIG/);
+    t.strictSame(lost.outcomes, []);
+    t.strictSame(next, ['a=EBADF']);
+  },
+);
 
 t.test('a child that does not answer is killed', { skip }, async (t) => {
   const impatient = new HostTarget({ answerMs: 300 });

@@ -14,7 +14,12 @@ import { signatureOf, type CallRecord, type History } from '../history/history.t
 import type { Call, Program } from '../program/program.ts';
 import { outcomeText } from '../program/values.ts';
 import { HostRefusal, planFor } from './host-plan.ts';
-import { parseAnswer, type HostAnswer, type HostOutcome, type HostRecord } from './host-protocol.ts';
+import {
+  parseAnswer,
+  type HostAnswer,
+  type HostOutcome,
+  type HostRecord,
+} from './host-protocol.ts';
 import type { Behaviour, FoundFinding, Observation, RunOptions, Target } from './target.ts';
 
 /** Iterations of a program with several threads unless asked otherwise. */
@@ -54,7 +59,8 @@ export function hostRelease(): string {
 /** What can be said without starting anything: null if the host can be tried. */
 function refusalOfPlatform(): string | null {
   if (process.platform !== 'linux') return `the host is ${process.platform}, not Linux`;
-  if (process.arch !== 'x64') return `the host is ${process.arch}; system call numbers are known for x64`;
+  if (process.arch !== 'x64')
+    return `the host is ${process.arch}; system call numbers are known for x64`;
   return null;
 }
 
@@ -86,7 +92,8 @@ class HostChild {
     });
     // Nothing waits for an idle child: it must not keep the process alive.
     this.process.unref();
-    for (const stream of [this.process.stdin, this.process.stdout, this.process.stderr]) unrefStream(stream);
+    for (const stream of [this.process.stdin, this.process.stdout, this.process.stderr])
+      unrefStream(stream);
   }
 
   private give(answer: HostAnswer | string): void {
@@ -147,14 +154,16 @@ function unrefStream(stream: object): void {
 /** One line on how a child ended. */
 function lossOf(result: Awaited<ChildProcess>): string {
   const how =
-    result.signal === undefined ? `ended with exit code ${result.exitCode ?? '?'}` : `was killed by ${result.signal}`;
-  const said = typeof result.stderr === 'string' ? result.stderr.trim().split('\n').at(-1) : undefined;
+    result.signal === undefined
+      ? `ended with exit code ${result.exitCode ?? '?'}`
+      : `was killed by ${result.signal}`;
+  const said =
+    typeof result.stderr === 'string' ? result.stderr.trim().split('\n').at(-1) : undefined;
   return `the child ${how}${said === undefined || said === '' ? '' : `: ${said.slice(0, 200)}`}`;
 }
 
 export type Probe =
-  | { readonly ok: true; readonly kernel: string }
-  | { readonly ok: false; readonly why: string };
+  { readonly ok: true; readonly kernel: string } | { readonly ok: false; readonly why: string };
 
 export class HostTarget implements Target {
   readonly name = 'host';
@@ -205,7 +214,9 @@ export class HostTarget implements Target {
   async probe(): Promise<Probe> {
     if (this.unable !== null) return { ok: false, why: this.unable };
     const child = await this.inTurn(() => this.up());
-    return child instanceof HostChild ? { ok: true, kernel: release() } : { ok: false, why: child.why };
+    return child instanceof HostChild
+      ? { ok: true, kernel: release() }
+      : { ok: false, why: child.why };
   }
 
   /** Runs a program; programs asked for at the same time run one after the other. */
@@ -230,7 +241,9 @@ export class HostTarget implements Target {
     this.close();
     if (wasStopped) return emptyBehaviour('interrupted');
     if (typeof answer === 'string') return brokenBehaviour(answer);
-    return brokenBehaviour(answer.kind === 'broken' ? answer.why : `the child answered "${answer.kind}" to a job`);
+    return brokenBehaviour(
+      answer.kind === 'broken' ? answer.why : `the child answered "${answer.kind}" to a job`,
+    );
   }
 
   private async inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -285,7 +298,15 @@ export async function probeHost(): Promise<Probe> {
 }
 
 function emptyBehaviour(incomplete: string): Behaviour {
-  return { target: 'host', complete: false, incomplete, executions: 0, traces: 0, outcomes: [], findings: [] };
+  return {
+    target: 'host',
+    complete: false,
+    incomplete,
+    executions: 0,
+    traces: 0,
+    outcomes: [],
+    findings: [],
+  };
 }
 
 function brokenBehaviour(why: string): Behaviour {
@@ -310,7 +331,8 @@ function behaviourOf(
     else known.times += outcome.times;
     for (const finding of options.checks?.(history, program) ?? []) {
       const signature = signatureOf(finding);
-      if (!findings.has(signature)) findings.set(signature, { finding, times: outcome.times, history });
+      if (!findings.has(signature))
+        findings.set(signature, { finding, times: outcome.times, history });
     }
   }
   const list = [...byText.values()].map(({ first, times }) => ({ ...first, times }));
@@ -345,6 +367,8 @@ function historyOf(records: readonly CallRecord[]): History {
     target: 'host',
     calls: [...records].sort((a, b) => a.start - b.start),
     before: (a, b) =>
-      a.end < b.start || (a.thread === b.thread && a.index < b.index) || (a.thread < 0 && b.thread >= 0),
+      a.end < b.start ||
+      (a.thread === b.thread && a.index < b.index) ||
+      (a.thread < 0 && b.thread >= 0),
   };
 }
