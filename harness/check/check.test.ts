@@ -139,6 +139,22 @@ const plants: readonly Plant[] = [
     clean: [...pipeInit, 'init.3 1', 'T2.1 0', 'T1.2 hang'],
   },
   {
+    rule: 'lost-edge: a plain write to the device promises nothing there either, of room no more than of data',
+    target: `${V11}+epoll-add-and-test`,
+    program: `init:\n  D = open("/dev/epoll", O_RDWR)\n  s, t = socketpair(AF_UNIX, SOCK_STREAM)\nT1:\n  epoll_ctl(D, EPOLL_CTL_ADD_AND_TEST, t, EPOLLOUT)\n  x = epoll_wait(D, 8, 0)\nT2:\n  write(D, [t:POLLOUT])\n`,
+    bad: ['init.1 3', 'init.2 4,5', 'T1.1 0', 'T1.2 {}'],
+    finding: 'LOST-EDGE ready-at-add',
+    clean: ['init.1 3', 'init.2 4,5', 'T2.1 8', 'T1.2 {}'],
+  },
+  {
+    rule: 'lost-edge: a report of a state that had changed unseen pays for it',
+    target: K26,
+    program: `init:\n  A = epoll_create(1)\n  s, t = socketpair(AF_UNIX, SOCK_STREAM)\n  epoll_ctl(A, EPOLL_CTL_ADD, s, EPOLLOUT|EPOLLET)\nT1:\n  y = write(s, "a")\n  x = epoll_wait(A, 8, 0)\n`,
+    bad: ['init.1 3', 'init.2 4,5', 'init.3 0', 'T1.1 EAGAIN', 'T1.2 {}'],
+    finding: 'LOST-EDGE out-while-empty',
+    clean: ['init.1 3', 'init.2 4,5', 'init.3 0', 'T1.1 EAGAIN', 'T1.2 {s:OUT}'],
+  },
+  {
     rule: 'lost-edge: naming a pipe in a device write puts nothing into it',
     target: V11,
     program: `init:\n  D = open("/dev/epoll", O_RDWR)\n  r, w = pipe2(O_NONBLOCK)\n  write(D, [r:POLLIN])\nT1:\n  x = epoll_wait(D, 8, -1)\nT2:\n  write(w, "a")\n`,
@@ -278,6 +294,46 @@ for (const plant of plants) {
     t.end();
   });
 }
+
+t.test('a loss is not put down to what was done after it', (t) => {
+  const init = 'init:\n  A = epoll_create(1)\n  B = epoll_create(1)\n';
+  const sockets = '  s, t = socketpair(AF_UNIX, SOCK_STREAM)\n  d = dup(s)\n';
+  const adds =
+    '  epoll_ctl(A, EPOLL_CTL_ADD, s, EPOLLOUT)\n  epoll_ctl(B, EPOLL_CTL_ADD, s, EPOLLOUT)\n';
+  const made = ['init.1 3', 'init.2 4', 'init.3 5,6', 'init.4 7', 'init.5 0', 'init.6 0'];
+  const sites = (cause: string, answer: string): string[] => {
+    const text = `${init}${sockets}${adds}T1:\n  x = epoll_wait(A, 8, 0)\nT2:\n  ${cause}\n`;
+    return [
+      ['T1.1 {}', `T2.1 ${answer}`],
+      [`T2.1 ${answer}`, 'T1.1 {}'],
+    ].map((end) => {
+      const [history, program] = historyOf(V11, text, [...made, ...end]);
+      return signatures(checkHistory(history, program));
+    });
+  };
+  const ready = 'LOST-EDGE ready-at-add';
+
+  t.same(sites('epoll_ctl(B, EPOLL_CTL_DEL, s)', '0'), [ready, 'LOST-EDGE two-sets']);
+  t.same(sites('close(B)', '0'), [ready, 'LOST-EDGE two-sets']);
+  t.same(sites('munmap(ALL)', '0'), [ready, 'LOST-EDGE unmapped']);
+  t.same(sites('y = epoll_wait(A, 8, 0, buf=BAD)', 'EFAULT'), [ready, 'LOST-EDGE after-efault']);
+  t.same(sites('n = read(t, 1)', '1'), [ready, ready], 'room made where there was room');
+  t.end();
+});
+
+t.test('a mapping that is gone before anybody waits has taken no batch', (t) => {
+  const text = `${pipeIn}  write(w, "a")\n  epoll_ctl(A, EPOLL_CTL_ADD, r, EPOLLIN)\n  munmap(ALL)\nT1:\n  p = poll([A:POLLIN], -1)\n`;
+  const [history, program] = historyOf(V11, text, [
+    ...pipeInit,
+    'init.3 1',
+    'init.4 0',
+    'init.5 0',
+    'T1.1 hang',
+  ]);
+
+  t.equal(signatures(checkHistory(history, program)), 'LOST-EDGE ready-at-add');
+  t.end();
+});
 
 t.test('a wait that came back before its time is too early, in whole ticks', (t) => {
   const text = 'init:\n  A = epoll_create(10)\nT1:\n  x = epoll_wait(A, 8, 5)\n';

@@ -6,7 +6,14 @@ import type { Direction, Since } from './owed.ts';
 import { PAGE_PIPE } from './owed.ts';
 import { HUP, OUT, pipeFill, readinessOf } from './readiness.ts';
 import { isWait, setOf, type Registration } from './registrations.ts';
-import { descriptorOf, isPerhapsReleased, type Descriptor, type OpenFile } from './world.ts';
+import {
+  descriptorOf,
+  hasReturned,
+  isPerhapsReleased,
+  type Descriptor,
+  type Moment,
+  type OpenFile,
+} from './world.ts';
 
 export interface Loss {
   readonly registration: Registration;
@@ -34,17 +41,17 @@ function causeOutside(facts: Facts, loss: Loss): string | null {
   if (isMute(facts, descriptor.file)) return 'unsupported-file';
   if (facts.world.isV11 && descriptor.how === 'open') return 'reopened-pipe';
   if (isNumberReused(facts, loss)) return 'number-reused';
-  if (hasFaulted(facts, registration.set)) return 'after-efault';
+  if (hasFaulted(facts, loss)) return 'after-efault';
   if (hasLostSlots(registration.set)) return 'no-slot';
   if (isHidden(facts, loss)) return 'stale-hides-ready';
   if (!facts.world.isV11) return null;
   const others = facts.registrations.filter(
     (other) =>
-      other !== registration && isOfFile(other, descriptor.file) && wasUndone(facts, other),
+      other !== registration && isOfFile(other, descriptor.file) && wasUndone(facts, other, loss),
   );
   if (others.some((other) => other.set === registration.set)) return 'dup-registered';
   if (others.length > 0) return 'two-sets';
-  return isUnmapped(facts, registration.set) ? 'unmapped' : null;
+  return isUnmapped(facts, loss) ? 'unmapped' : null;
 }
 
 /** The wait asked for fewer events than there are members: others may have filled the batch (E-B49). */
@@ -56,12 +63,28 @@ function isHidden(facts: Facts, loss: Loss): boolean {
   return max?.kind === 'int' && max.value < members.length;
 }
 
-/** Some mapping that may have been the set's is gone, and with it batches that were put there. */
-function isUnmapped(facts: Facts, set: OpenFile): boolean {
-  return facts.world.history.calls.some((record) => {
+/** A wait took a batch while some mapping that may have been the set's was gone: the batch cannot be read. */
+function isUnmapped(facts: Facts, loss: Loss): boolean {
+  const { history } = facts.world;
+  const { set } = loss.registration;
+  const unmapped = history.calls.filter((record) => {
     const of = descriptorOf(facts.world, record, record.call.args[1]);
     return record.call.name === 'munmap' && (of === null || of.file === set);
   });
+  const batches = history.calls.filter(
+    (record) =>
+      isWait(record) &&
+      setOf(facts.world, record) === set &&
+      record.result.kind !== 'errno' &&
+      record.result.kind !== 'hang' &&
+      isBeforeLoss(facts, loss, record),
+  );
+  return unmapped.some((gone) => batches.some((wait) => !history.before(wait, gone)));
+}
+
+/** True if the call may have had its part in the loss: it was not made when the sleeper had returned. */
+function isBeforeLoss(facts: Facts, loss: Loss, record: CallRecord): boolean {
+  return !facts.world.history.before(loss.sleeper, record);
 }
 
 function isMute(facts: Facts, file: OpenFile): boolean {
@@ -73,10 +96,28 @@ function isOfFile(registration: Registration, file: OpenFile): boolean {
   return registration.ctls.some((ctl) => ctl.descriptor.file === file && ctl.op !== 'DEL');
 }
 
-/** Removed from its set again, or the set was closed: where v11 takes the first callback it meets. */
-function wasUndone(facts: Facts, registration: Registration): boolean {
-  const hasDel = registration.ctls.some((ctl) => ctl.op === 'DEL' && (ctl.isDone || ctl.isUnknown));
-  return hasDel || isPerhapsReleased(facts.world, registration.set, null);
+/** Removed from its set again, or the set was closed, while ours was in: v11 takes the first callback it meets. */
+function wasUndone(facts: Facts, registration: Registration, loss: Loss): boolean {
+  const { world } = facts;
+  const isSinceOurs = (record: CallRecord): boolean =>
+    isBeforeLoss(facts, loss, record) &&
+    loss.registration.ctls.some(
+      (ctl) => ctl.op !== 'DEL' && ctl.op !== 'MOD' && !world.history.before(record, ctl.record),
+    );
+  return (
+    registration.ctls.some(
+      (ctl) => ctl.op === 'DEL' && (ctl.isDone || ctl.isUnknown) && isSinceOurs(ctl.record),
+    ) ||
+    (isPerhapsReleased(world, registration.set, momentOf(loss)) &&
+      registration.set.descriptors.some((one) =>
+        one.closers.some((closer) => isSinceOurs(closer.record)),
+      ))
+  );
+}
+
+/** The sleeper, if it came back; else the end of the history. */
+function momentOf(loss: Loss): Moment {
+  return hasReturned(loss.sleeper) ? loss.sleeper : null;
 }
 
 /** The number was registered for a file that was closed since. */
@@ -89,11 +130,12 @@ function isNumberReused(facts: Facts, loss: Loss): boolean {
   );
 }
 
-function hasFaulted(facts: Facts, set: OpenFile): boolean {
+function hasFaulted(facts: Facts, loss: Loss): boolean {
   return facts.world.history.calls.some(
     (record) =>
       isWait(record) &&
-      setOf(facts.world, record) === set &&
+      setOf(facts.world, record) === loss.registration.set &&
+      isBeforeLoss(facts, loss, record) &&
       record.result.kind === 'errno' &&
       record.result.errno === 'EFAULT',
   );
@@ -167,16 +209,20 @@ function isPerhapsReadyAt(facts: Facts, loss: Loss, since: Since): boolean {
   if (loss.direction === 'out' && file.kind === 'pipe-write') {
     return pipeFill(facts.world, file, since.record).min < PAGE_PIPE;
   }
-  if (loss.direction === 'out') return !hasRoomMadeAfter(facts, file, since);
+  if (loss.direction === 'out') return !hasRoomMadeAfter(facts, loss, since);
   return (readinessOf(facts.world, facts.registrations, file, since.record).may & 1) !== 0;
 }
 
-/** The other side surely took something out afterwards. */
-function hasRoomMadeAfter(facts: Facts, file: OpenFile, since: Since): boolean {
+/** The other side surely took something out afterwards, and before the sleeper had returned. */
+function hasRoomMadeAfter(facts: Facts, loss: Loss, since: Since): boolean {
+  const file = loss.descriptor.file;
+  const { must } = readinessOf(facts.world, facts.registrations, file, since.record);
+  if ((must & OUT) !== 0) return false;
   return (file.peer?.calls ?? []).some(
     (record) =>
       record.call.name === 'read' &&
       record.result.kind === 'bytes' &&
+      isBeforeLoss(facts, loss, record) &&
       facts.world.history.before(since.record, record),
   );
 }

@@ -29,6 +29,9 @@ const PAYS: Readonly<Record<Direction, number>> = {
   err: OUT | ERR | HUP,
 };
 
+/** State that makes a direction ready. */
+const BITS: Readonly<Record<Direction, number>> = { in: IN, out: OUT, end: IN | HUP, err: ERR };
+
 /** A look that answered would-block, or the ADD or MOD that asks for reports. */
 export interface Since {
   readonly kind: 'would-block' | 'add' | 'mod';
@@ -70,7 +73,8 @@ export function owedSince(facts: Facts, subject: Subject): Owed | null {
         !facts.world.history.before(report.record, since.record) &&
         (isOneShot ||
           ((report.mask & PAYS[direction]) !== 0 &&
-            isPerhapsNews(facts, descriptor.file, since, report.record))),
+            (isPerhapsNews(facts, descriptor.file, since, report.record) ||
+              isTrueReport(facts, descriptor.file, report.record, direction, since)))),
     );
     if (!isPaid) return { descriptor, direction, since };
   }
@@ -94,6 +98,22 @@ function isPerhapsNews(facts: Facts, file: OpenFile, since: Since, wait: CallRec
       (ENABLES.has(record.call.name) || ends.some((end) => end.calls.includes(record))) &&
       !isWait(record),
   );
+}
+
+/**
+ * The report told of a state that had changed unseen (E-B82): from 2.6 on it always does, but for datagrams (E-B81);
+ * on v11 it may have.
+ */
+function isTrueReport(
+  facts: Facts,
+  file: OpenFile,
+  wait: CallRecord,
+  direction: Direction,
+  since: Since,
+): boolean {
+  if (!facts.world.isV11 && file.kind !== 'datagram') return true;
+  const { must } = readinessOf(facts.world, facts.registrations, file, wait);
+  return (must & BITS[direction]) !== 0 && isReadySince(facts, file, wait, direction, since);
 }
 
 /** What happens to it happens through its own channel. */
@@ -177,21 +197,15 @@ function isReadySince(
  * operation for it (E-R38).
  */
 export function isPromised(facts: Facts, owed: Owed): boolean {
-  const { kernel, history } = facts.world;
+  const { kernel } = facts.world;
   if (owed.since.kind !== 'add' || owed.since.hasTest) return true;
   if (!kernel.patches.includes('epoll-add-and-test')) return true;
-  return isReadySurelyAfter(facts, owed.descriptor.file, history.calls, owed.since.record);
+  return isReadySurelyAfter(facts, owed);
 }
 
-/** True if everything that could have made the file ready came after the call. */
-function isReadySurelyAfter(
-  facts: Facts,
-  file: OpenFile,
-  calls: readonly CallRecord[],
-  add: CallRecord,
-): boolean {
-  return (
-    calls.includes(add) &&
-    (readinessOf(facts.world, facts.registrations, file, add).may & (IN | HUP)) === 0
-  );
+/** True if everything that could have made the file ready came after the ADD. */
+function isReadySurelyAfter(facts: Facts, owed: Owed): boolean {
+  const { descriptor, direction, since } = owed;
+  const { may } = readinessOf(facts.world, facts.registrations, descriptor.file, since.record);
+  return (may & (direction === 'out' ? OUT | ERR | HUP : IN | ERR | HUP)) === 0;
 }
