@@ -80,6 +80,7 @@ export function* epInsert(
   let wakePollers = false;
   yield* writeLockIrqsave(ep.lock, '2.6-IN6');
   plainWrite(ep.guard, '2.6-IN7');
+  plainWrite(ep.treeGuard, '2.6-IN7');
   insertIntoTree(item);
   plainRead(item.guard, '2.6-IN8');
   if ((revents & peek(item.events)) !== 0 && !isLinked(item.rdllink)) {
@@ -152,6 +153,7 @@ export function* epRemove(item: EpItem, remover: Remover): Kernel<number> {
   const found = item.inTree;
   if (found) {
     plainWrite(ep.guard, '2.6-RM4');
+    plainWrite(ep.treeGuard, '2.6-RM4');
     plainWrite(item.guard, '2.6-RM4');
     plainWrite(item.eventsGuard, '2.6-RM4');
     // No step: under ep.lock, as is every callback that reads it.

@@ -63,8 +63,9 @@ export class EventPoll {
   // guarded by lock
   readonly guard: Guarded;
   readonly ready = new List<EpItem>();
-  /** The rb-tree: ordered by file, then descriptor. Changed with sem held as well, or by the release. */
+  /** The rb-tree: ordered by file, then descriptor. Changed with sem held as well, or by a release with epmutex. */
   readonly tree: EpItem[] = [];
+  readonly treeGuard: Guarded;
   /** Some collector found nothing it could take and spins (see `epPoll`). */
   watched = false;
   /** Version of the ready state, as far as a spinning collector can tell; bumped only while `watched`. */
@@ -78,6 +79,7 @@ export class EventPoll {
     this.wq = newWaitQueue('ep.wq', mem);
     this.pollWait = newWaitQueue('ep.poll_wait', mem, true);
     this.guard = new Guarded('eventpoll.rdllist', mem);
+    this.treeGuard = new Guarded('eventpoll.rbr', mem);
     this.version = newWord('ep.version', 0, mem);
   }
 }

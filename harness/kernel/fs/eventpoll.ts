@@ -127,6 +127,7 @@ function* doCtl(
   fd: number,
   event: UserEvent,
 ): Kernel<number> {
+  plainRead(ep.treeGuard, '2.6-CT7');
   const item = findItem(ep, target, fd);
   switch (op) {
     case EPOLL_CTL_ADD:
@@ -204,7 +205,7 @@ function* epRelease(file: File): Kernel<void> {
   if (yield* waitqueueActive(ep.pollWait, '2.6-ep_free')) yield* epPollSafewake(ep.pollWait);
   const { epmutex } = globals();
   yield* mutexLock(epmutex, '2.6-ep_free');
-  plainRead(ep.guard, '2.6-ep_free');
+  plainRead(ep.treeGuard, '2.6-ep_free');
   for (const item of ep.tree) yield* unregisterPollwait(item, '2.6-RM1');
   while (ep.tree.length > 0) yield* epRemove(ep.tree[0], 'set');
   yield* mutexUnlock(epmutex, '2.6-ep_free');
