@@ -60,7 +60,7 @@ export class HungTask {
     if (seen[t] === 1) return;
     const cycle = this.cycleFrom(t);
     if (cycle.length === 0) {
-      this.findings.add('HUNG', engine.pSite[t], this.waitWords(t), [engine.log.lastOf[t]]);
+      this.findings.add('HUNG', this.waitSite(t), this.waitWords(t), [engine.log.lastOf[t]]);
       return;
     }
     for (const u of cycle) seen[u] = 1;
@@ -83,6 +83,15 @@ export class HungTask {
       u = this.held.holder(engine.pObj[u], u);
     }
     return [];
+  }
+
+  /** Where it waits and, if the holder is dead, where that one took the lock: the same death, whoever waits. */
+  private waitSite(t: number): string {
+    const lock = engine.pObj[t];
+    const owner = this.held.holder(lock, t);
+    const site = engine.pSite[t];
+    if (owner < 0 || owner === t || engine.oops[owner] === null) return site;
+    return `${site} / ${this.held.site[this.held.find(owner, lock)]}`;
   }
 
   private waitWords(t: number): string {

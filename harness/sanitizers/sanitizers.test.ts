@@ -963,7 +963,7 @@ t.test('whoever waits for a lock that is never let go is HUNG, with the owner na
     { detector: 'OOPS', site: 'PO2', message: /^T1 dies at PO2: NULL dereference$/ },
     {
       detector: 'HUNG',
-      site: 'L2',
+      site: 'L2 / L1',
       message: /^T2 waits for mtx#1 at L2, which T1 took at L1 before it died$/,
     },
   ]);
