@@ -235,7 +235,9 @@ export class EventLog {
       let h = Math.imul(this.thr[d] + 1, 0x9e3779b1) ^ Math.imul(this.alt[d] + 1, 0x85ebca6b);
       const row = d * MAX_THREADS;
       for (let u = 0; u < this.width; u++) {
-        h = Math.imul(h ^ (this.clk[row + u] + u * 131), 0xc2b2ae35);
+        // A thread not heard of counts for nothing: the width grows in the course of an exploration.
+        if (this.clk[row + u] === 0) continue;
+        h = Math.imul(h ^ (this.clk[row + u] + u * 0x10001), 0xc2b2ae35);
         h ^= h >>> 15;
       }
       a = (a + h) | 0;
