@@ -7,6 +7,7 @@
 import { errnoName, syscallOf } from '../abi/index.ts';
 import type { ReportedEvent, Result } from '../history/history.ts';
 import { loadSlots } from '../kernel/drivers/char/eventpoll-map.ts';
+import { mappingsAt } from '../kernel/mm/mmap-2.5.44.ts';
 import type { BuiltKernel } from '../kernel/kernel.ts';
 import type { Kernel } from '../machine/index.ts';
 import type { Arg, Call } from '../program/program.ts';
@@ -262,7 +263,8 @@ function* ioctl(c: Caller, args: readonly Arg[]): Kernel<Result> {
     const r = yield* sys(c, 'ioctl', [fd, command, address]);
     if (r <= 0) return value(r);
     const answer = c.kernel.mm.load(address) as { readonly resoff: number } | undefined;
-    const base = c.kernel.mm.all().find((range) => range.backing !== null)?.start ?? 0;
+    const [mapping] = yield* mappingsAt(fd, 'user-load');
+    const base = mapping?.start ?? 0;
     return yield* batch(c, base + (answer?.resoff ?? 0), r);
   }
   if (argument?.kind === 'name') {
@@ -293,19 +295,11 @@ function* munmap(c: Caller, args: readonly Arg[]): Kernel<Result> {
     return value(yield* sys(c, 'munmap', [address]));
   }
   // ALL: every mapping of the descriptor's file, the one that epoll_create made included.
-  const fd = fdOf(args[1], c.scope);
+  const fd = args[1] === undefined ? null : fdOf(args[1], c.scope);
   let r = 0;
-  for (const range of [...c.kernel.mm.all()])
-    if (range.backing !== null && (args[1] === undefined || isMappingOf(range.backing, fd)))
-      r = yield* sys(c, 'munmap', [range.start]);
+  for (const range of yield* mappingsAt(fd, 'user-munmap'))
+    r = yield* sys(c, 'munmap', [range.start]);
   return value(r);
-}
-
-function isMappingOf(backing: unknown, fd: number): boolean {
-  // A driver that tells its mappings apart says so; else all device mappings are meant.
-  return typeof backing === 'object' && backing !== null && 'isOf' in backing && typeof backing.isOf === 'function'
-    ? Boolean(backing.isOf(fd))
-    : true;
 }
 
 const first = (c: Caller, args: readonly Arg[]): readonly number[] => [fdOf(args[0], c.scope)];

@@ -243,6 +243,8 @@ const MAKES = new Set(['pipe', 'pipe2', 'socketpair', 'accept', 'connect', 'list
 function racesOnDescriptors(program: Program): boolean {
   const calls = program.threads.flat();
   if (calls.some((c) => c.name === 'close' || c.name === 'dup2' || c.name === 'munmap')) return true;
+  // A second open of a pipe end: the counts of its ends, which poll looks at, change as with a close.
+  if (calls.some((c) => c.name === 'open' && c.args[1]?.kind === 'name')) return true;
   const makes = calls.some((c) => MAKES.has(c.name));
   const guesses = calls.some((c) => c.args.some((a) => a.kind === 'int' && c.name !== 'epoll_wait'));
   const createsSet = calls.some((c) => c.name === 'epoll_create');

@@ -81,8 +81,10 @@ type Counter = 'rCounter' | 'wCounter';
 
 /** Counts an open; the first of its kind wakes who waits for a partner. */
 function* engage(pipe: PipeInfo, count: Word, counter: Counter): Kernel<void> {
+  const before = yield* add(count, 1, SITE);
+  // In the same step, so that poll, which looks at both without the semaphore, sees neither change alone.
   pipe[counter]++;
-  if ((yield* add(count, 1, SITE)) === 0) yield* wakeSleepers(pipe, SITE);
+  if (before === 0) yield* wakeSleepers(pipe, SITE);
 }
 
 /** wait_for_partner(): sleeps until somebody has opened the other way; false if a signal came first. */

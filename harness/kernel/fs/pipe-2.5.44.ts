@@ -338,8 +338,10 @@ function* pipePoll(file: File, table: PollTable): Kernel<number> {
   if (table !== null) yield* table(pipe.wait);
   const filled = yield* read(pipe.filled, 'pipe_poll');
   const writers = yield* lookAtEnds(end.inode, pipe.writers);
+  // In the step that looks at the writers: an open for writing changes both.
+  const { wCounter } = pipe;
   const readers = yield* lookAtEnds(end.inode, pipe.readers);
-  return maskOf(end, pipe, filled, readers, writers);
+  return maskOf(end, wCounter, filled, readers, writers);
 }
 
 /** The counters change only by closing and by opening a FIFO: no step in programs without either. */
@@ -350,13 +352,13 @@ function* lookAtEnds(inode: PipeInode, counter: Word): Kernel<number> {
 
 function maskOf(
   end: PipeEnd,
-  pipe: PipeInfo,
+  wCounter: number,
   filled: number,
   readers: number,
   writers: number,
 ): number {
   let mask = filled === 0 ? WRITABLE : READABLE;
-  if (writers === 0 && end.version !== pipe.wCounter) mask |= POLLHUP;
+  if (writers === 0 && end.version !== wCounter) mask |= POLLHUP;
   if (readers === 0) mask |= POLLERR;
   return mask;
 }
@@ -364,7 +366,7 @@ function maskOf(
 function pipeReady(file: File): number {
   const end = pipeEndOf(file);
   const pipe = pipeOf(end.inode);
-  return maskOf(end, pipe, peek(pipe.filled), peek(pipe.readers), peek(pipe.writers));
+  return maskOf(end, pipe.wCounter, peek(pipe.filled), peek(pipe.readers), peek(pipe.writers));
 }
 
 /** pipe_release() (PX): under PIPE_SEM, after the closing file's own callbacks are gone. */

@@ -132,8 +132,10 @@ function* doFcntl(file: File, fd: number, command: number, argument: number): Ke
     case F_DUPFD:
       return yield* duplicate(fd, 'sys_fcntl');
     case F_GETFD:
+      if (file.flagsWord !== null) yield* read(file.flagsWord, 'sys_fcntl');
       return isCloexec(fd) === true ? 1 : 0;
     case F_SETFD:
+      if (file.flagsWord !== null) yield* write(file.flagsWord, 0, 'sys_fcntl');
       setCloexec(fd, (argument & 1) !== 0);
       return 0;
     case F_GETFL:

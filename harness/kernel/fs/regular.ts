@@ -20,6 +20,7 @@ import {
   signalPending,
   update,
   wakeUpInterruptible,
+  write,
   type Condition,
   type Kernel,
   type WaitQueue,
@@ -31,23 +32,26 @@ import { File, mm, type FileOperations, type PollTable } from './file.ts';
 import { looksNonblocking } from './read-write.ts';
 import { appendToUser, bytesAt } from './user-bytes.ts';
 
-/** An inode on disk. Contents are not raced over: no operations. */
+/** An inode on disk. */
 interface Regular {
   text: string;
+  /** Stands for the text in operations. */
+  readonly content: Word;
 }
 
 interface OpenRegular {
   readonly inode: Regular;
-  position: number;
+  /** f_pos: read at the start of a call and stored at its end, without a lock. */
+  readonly position: Word;
 }
 
 /** A regular file, empty. */
 export function newRegular(): Regular {
-  return { text: '' };
+  return { text: '', content: newWord('inode.text', 0) };
 }
 
 export function openRegular(inode: Regular, flags: number): File {
-  const open: OpenRegular = { inode, position: 0 };
+  const open: OpenRegular = { inode, position: newWord('f_pos', 0) };
   return new File(regularOps, flags, open);
 }
 
@@ -60,19 +64,24 @@ const regularOps: FileOperations = {
   name: 'regular file',
   *read(file, address, count) {
     const open = openedOf(file);
-    const chunk = open.inode.text.slice(open.position, open.position + count);
+    const position = yield* read(open.position, 'sys_read');
+    yield* read(open.inode.content, 'generic_file_read');
+    const chunk = open.inode.text.slice(position, position + count);
     if (chunk.length > 0 && !(yield* appendToUser(address, '', chunk, 'generic_file_read')))
       return -E.EFAULT;
-    open.position += chunk.length;
+    yield* write(open.position, position + chunk.length, 'sys_read');
     return chunk.length;
   },
   *write(file, address, count) {
     const open = openedOf(file);
+    const position = yield* read(open.position, 'sys_write');
     if (!(yield* copyFromUser(mm, address, count, 'generic_file_write'))) return -E.EFAULT;
+    // atomic because i_sem (i_mutex) of the inode covers it
+    yield* write(open.inode.content, 0, 'generic_file_write');
     const { text } = open.inode;
     const bytes = bytesAt(address, count);
-    open.inode.text = text.slice(0, open.position) + bytes + text.slice(open.position + count);
-    open.position += count;
+    open.inode.text = text.slice(0, position) + bytes + text.slice(position + count);
+    yield* write(open.position, position + count, 'sys_write');
     return count;
   },
 };

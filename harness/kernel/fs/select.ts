@@ -23,7 +23,7 @@ import {
 } from '../../machine/index.ts';
 import { E, kernelConfig } from '../kernel.ts';
 import { DEFAULT_POLLMASK, POLLERR, POLLHUP, POLLNVAL } from '../poll-bits.ts';
-import { MAX_FDS, fget, fput, getFile, mm, peekFd, type File, type PollTable } from './file.ts';
+import { MAX_FDS, fget, fput, getFile, mm, type File, type PollTable } from './file.ts';
 
 const POLLFD_SIZE = 8;
 
@@ -38,6 +38,8 @@ interface PollEntry {
   readonly entry: WaitEntry;
   /** The file is held for as long as the entry is queued. */
   readonly file: File;
+  /** What is wanted of it. */
+  readonly events: number;
 }
 
 /**
@@ -82,7 +84,7 @@ function* doPoll(fds: readonly Pollfd[], entries: PollEntry[], timeout: number):
   // With no time to wait nobody need ever find us: neither queued nor in a sleeping state.
   const waits = ticks !== 0;
   let queueing = waits;
-  const condition = readyCondition(fds);
+  const condition = readyCondition(fds, entries);
   for (;;) {
     if (waits) yield* setCurrentState(TaskState.INTERRUPTIBLE, 'do_poll');
     let found = 0;
@@ -107,17 +109,17 @@ function* doPollfd(pollfd: Pollfd, entries: PollEntry[] | null): Kernel<number> 
   if (file === null) return POLLNVAL;
   let mask = DEFAULT_POLLMASK;
   if (file.ops.poll !== undefined)
-    mask = yield* file.ops.poll(file, entries === null ? null : tableFor(file, entries));
+    mask = yield* file.ops.poll(file, entries === null ? null : tableFor(file, pollfd.events, entries));
   yield* fput(file, 'do_pollfd');
   return mask & (pollfd.events | POLLERR | POLLHUP);
 }
 
 /** __pollwait(). */
-function tableFor(file: File, entries: PollEntry[]): PollTable {
+function tableFor(file: File, events: number, entries: PollEntry[]): PollTable {
   return function* (whead) {
     const entry = currentEntry();
     getFile(file);
-    entries.push({ whead, entry, file });
+    entries.push({ whead, entry, file, events });
     yield* addWaitQueue(whead, entry, 'pollwait');
   };
 }
@@ -129,15 +131,15 @@ function* pollFreewait(entries: readonly PollEntry[]): Kernel<void> {
   }
 }
 
-/** What a sleeping poll waits for: a descriptor of the set that has something wanted to say. */
-function readyCondition(fds: readonly Pollfd[]): Condition {
-  const isReady = (pollfd: Pollfd): boolean => {
-    const file = peekFd(pollfd.fd);
-    const mask = file?.ops.ready?.(file) ?? 0;
-    return (mask & (pollfd.events | POLLERR | POLLHUP)) !== 0;
-  };
+/**
+ * What a sleeping poll waits for: a file that it is queued on has something wanted to say. Another file that has come
+ * to a number meanwhile owes it nothing.
+ */
+function readyCondition(fds: readonly Pollfd[], entries: readonly PollEntry[]): Condition {
+  const isReady = ({ file, events }: PollEntry): boolean =>
+    ((file.ops.ready?.(file) ?? 0) & (events | POLLERR | POLLHUP)) !== 0;
   return {
-    holds: () => fds.some(isReady),
+    holds: () => entries.some(isReady),
     describe: () => `poll: one of ${fds.map((p) => `fd ${p.fd}`).join(', ')} is ready`,
   };
 }

@@ -20,7 +20,7 @@ import {
   type Word,
 } from '../../machine/index.ts';
 import { E } from '../kernel.ts';
-import { fget, fput, mm, peekFd, type File } from '../fs/file.ts';
+import { fget, fput, lookFd, mm, type File } from '../fs/file.ts';
 
 /** What a driver puts behind a range of user memory: the VMA with its file reference. */
 export class Mapping {
@@ -36,11 +36,6 @@ export class Mapping {
     this.file = file;
     this.site = site;
     this.close = close;
-  }
-
-  /** Whether it is a mapping of the file that is now at this descriptor. */
-  isOf(fd: number): boolean {
-    return peekFd(fd) === this.file;
   }
 }
 
@@ -58,7 +53,8 @@ export function mmapSem(): RwSem {
   return (sem ??= new RwSem('mmap_sem'));
 }
 
-function pageTables(): Word {
+/** The page tables as one object: who maps or unmaps writes it. */
+export function pageTables(): Word {
   return (tables ??= newWord('page tables', 0));
 }
 
@@ -70,7 +66,7 @@ export function* walkPageTables(address: number, site: string): Kernel<Range | n
 
 /**
  * do_mmap(): maps `length` bytes of the file and answers the address or -errno. Needs mmap_sem for writing; the
- * mapping takes a reference on the file. Length 0 succeeds with address 0.
+ * mapping takes a reference on the file. The method names pageTables() in the step that maps. Length 0 succeeds with address 0.
  */
 export function* doMmap(
   file: File,
@@ -84,7 +80,6 @@ export function* doMmap(
   if (length === 0) return 0;
   // A step, because epoll_create() comes here without holding a reference of its own.
   yield* add(file.count, 1, site);
-  yield* write(pageTables(), 0, site);
   const address = yield* file.ops.mmap(file, length, protection, flags, offset);
   if (address < 0) yield* fput(file, site);
   return address;
@@ -119,6 +114,13 @@ export function* sysMunmap(address: number): Kernel<number> {
   if (range !== null) yield* removeRange(range, 'sys_munmap');
   yield* upWrite(mmapSem(), 'sys_munmap');
   return 0;
+}
+
+/** The mappings of the file at a descriptor, or all of them for null: one look at each table. */
+export function* mappingsAt(fd: number | null, site: string): Kernel<readonly Range[]> {
+  const file = fd === null ? null : yield* lookFd(fd, site);
+  yield* read(pageTables(), site);
+  return fd !== null && file === null ? [] : mappingsOf(file);
 }
 
 function mappingsOf(file: File | null): Range[] {

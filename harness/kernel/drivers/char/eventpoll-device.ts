@@ -24,7 +24,9 @@ import {
   writeUnlock,
   type Kernel,
 } from '../../../machine/index.ts';
+import { Kind } from '../../../machine/op.ts';
 import { flagBits } from '../../../abi/index.ts';
+import { pageTables } from '../../mm/mmap-2.5.44.ts';
 import { fileNotifyDelcb } from '../../fs/fcblist.ts';
 import { File, lookFd, mm, type FileOperations } from '../../fs/file.ts';
 import { E } from '../../kernel.ts';
@@ -216,7 +218,8 @@ function* ioctlFree(ep: EventPoll): Kernel<number> {
   const hasPages = peek(ep.numpages) > 0;
   if (hasPages) {
     const freed = ep.sides.map((side) => side.slice(0, peek(ep.numpages)));
-    yield* write(ep.numpages, 0, site);
+    // Two locations: whether a mapping shows the pages is looked at in the same step.
+    yield* engine.submit2(Kind.WRITE, ep.numpages, false, pageTables(), true, site);
     for (const side of freed) for (const page of side) freeSlotPage(page, site);
     ep.filling = 0;
   }

@@ -20,7 +20,7 @@ import {
 import { Kind } from '../../../machine/op.ts';
 import { mm, type File } from '../../fs/file.ts';
 import { E } from '../../kernel.ts';
-import { Mapping, walkPageTables } from '../../mm/mmap-2.5.44.ts';
+import { Mapping, pageTables, walkPageTables } from '../../mm/mmap-2.5.44.ts';
 import {
   POLLFD_SIZE,
   privateData,
@@ -58,7 +58,8 @@ export function* mmapEventpoll(
   const wanted = Math.ceil(length / PAGE_SIZE);
   if (wanted !== 2 * (yield* read(ep.numpages, site))) return -E.EINVAL;
   // The page arrays are read without ep.lock; they change together with numpages, so that stands for them.
-  const numpages = yield* read(ep.numpages, site);
+  // atomic because a page that is freed between the look at it and its mapping is mapped free all the same
+  const numpages = yield* engine.submit2(Kind.READ, ep.numpages, true, pageTables(), false, site);
   const pages = ep.sides.flatMap((side) => side.slice(0, numpages));
   const range = mm.map(length, true, false, new SetMapping(file, ep, pages));
   yield* write(ep.vmabase, range.start, site);
