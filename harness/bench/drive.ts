@@ -15,6 +15,8 @@ import { modelTarget } from '../target/model.ts';
 export interface Measured {
   readonly executions: number;
   readonly steps: number;
+  /** Steps, and the operations of init and exit. */
+  readonly operations: number;
   readonly seconds: number;
 }
 
@@ -30,6 +32,7 @@ export function driveStrategy(scenario: Scenario, name: string, sanitize: boolea
   const options = { seed: 1, programHash: 1 };
   let executions = 0;
   let steps = 0;
+  const before = engine.operations;
   const started = performance.now();
   const limit = started + seconds * 1000;
   do {
@@ -44,7 +47,8 @@ export function driveStrategy(scenario: Scenario, name: string, sanitize: boolea
       { stop: (n) => n % 64 === 0 && performance.now() > limit },
     );
   } while (performance.now() < limit);
-  return { executions, steps, seconds: (performance.now() - started) / 1000 };
+  const operations = engine.operations - before;
+  return { executions, steps, operations, seconds: (performance.now() - started) / 1000 };
 }
 
 /** The same program with fast-check's scheduler() choosing who takes the next step. */
@@ -52,6 +56,7 @@ export async function driveFastCheck(scenario: Scenario, seconds: number): Promi
   engine.observer = NO_OBSERVER;
   let executions = 0;
   let steps = 0;
+  const before = engine.operations;
   const started = performance.now();
   const property = fc.asyncProperty(fc.scheduler(), async (s) => {
     engine.open(scenario);
@@ -69,7 +74,8 @@ export async function driveFastCheck(scenario: Scenario, seconds: number): Promi
   });
   const limit = started + seconds * 1000;
   for (let seed = 1; performance.now() < limit; seed++) await fc.check(property, { seed, numRuns: 50 });
-  return { executions, steps, seconds: (performance.now() - started) / 1000 };
+  const operations = engine.operations - before;
+  return { executions, steps, operations, seconds: (performance.now() - started) / 1000 };
 }
 
 function anyEnabled(): boolean {

@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   const heads = ['program', 'kernel', 'driver', 'sanitizers'];
   const title = [heads[0].padEnd(16), heads[1].padEnd(22), heads[2].padEnd(11), heads[3].padEnd(10)];
   process.stdout.write(
-    `${title.join(' ')} ${'steps/s'.padStart(12)} ${'executions/s'.padStart(12)} ${'x fast-check'.padStart(12)}\n`,
+    `${title.join(' ')} ${'steps/s'.padStart(12)} ${'operations/s'.padStart(12)} ${'executions/s'.padStart(12)} ${'x fast-check'.padStart(12)}\n`,
   );
   for (const kernel of KERNELS)
     for (const program of PROGRAMS) {
@@ -53,7 +53,7 @@ async function main(): Promise<void> {
         if (driver === 'fast-check') base = rate;
         const cells = [program.padEnd(16), kernel.padEnd(22), driver.padEnd(11), sanitizers.padEnd(10)];
         process.stdout.write(
-          `${cells.join(' ')} ${count(m.steps / m.seconds)} ${count(rate)} ${(rate / base).toFixed(1).padStart(12)}\n`,
+          `${cells.join(' ')} ${count(m.steps / m.seconds)} ${count(m.operations / m.seconds)} ${count(rate)} ${(rate / base).toFixed(1).padStart(12)}\n`,
         );
       }
     }

@@ -87,8 +87,8 @@ const REDUCED: ToyProgram = [
   ],
 ];
 
-const NAPS = 200;
-const programs = Number(process.env['LOSTWAKE_TOY_PROGRAMS'] ?? 1500);
+const NAPS = 100;
+const programs = Number(process.env['LOSTWAKE_TOY_PROGRAMS'] ?? 1000);
 
 t.test('dpor visits every trace of random programs exactly once and abandons none (13.1, 13.2)', (t) => {
   t.comment(`seed ${SEED}, ${programs} programs`);

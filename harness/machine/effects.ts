@@ -6,6 +6,7 @@ import type { OpObject, RwsemEffects } from './scenario.ts';
 
 /** The effect of the published operation. */
 export function applyEffect(m: Engine, t: number): void {
+  m.operations++;
   const kind = m.pKind[t];
   const o = m.pObj[t];
   const state = m.state;

@@ -105,6 +105,8 @@ export class Engine {
   keep = 0;
   /** Number of operations executed so far in this execution. */
   depth = 0;
+  /** Operations applied since the engine was made: steps, and what init and exit do inline. */
+  operations = 0;
   /** Virtual time in ticks. */
   jiffies = 0;
   private outOfSteps = false;
