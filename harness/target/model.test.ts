@@ -1,0 +1,277 @@
+import t from 'tap';
+import { Dpor } from '../explore/dpor.ts';
+import { explore } from '../explore/explore.ts';
+import { Replay } from '../explore/replay.ts';
+import type { Schedule } from '../explore/token.ts';
+import { signatureOf } from '../history/history.ts';
+import { MAX_THREADS, engine } from '../machine/index.ts';
+import type { EventLog } from '../machine/log.ts';
+import { drawFromSeed, generateProgram, profileOf } from '../program/arbitrary/index.ts';
+import { printProgram } from '../program/print.ts';
+import type { Program } from '../program/program.ts';
+import { parseProgram } from '../program/text.ts';
+import { outcomeText } from '../program/values.ts';
+import { modelTarget } from './model.ts';
+import type { Behaviour, RunOptions } from './target.ts';
+
+const V11 = '2.5.44+sys_epoll-v11';
+const K2620 = '2.6.20';
+/** Programs per kernel and set of options, traces above which brute force is not tried, and its executions. */
+const PROGRAMS = 60;
+const SMALL = 8;
+const BRUTE_FORCE = 1500;
+const SAMPLES = 40;
+const SEED = 20_261_120;
+
+function programOf(kernel: string, seed: number): Program {
+  return generateProgram(drawFromSeed(seed), {
+    profile: profileOf(kernel),
+    threads: { min: 2, max: 2 },
+    callsPerThread: { min: 1, max: 2 },
+    initCalls: { min: 2, max: 5 },
+  });
+}
+
+function texts(behaviour: Behaviour): string[] {
+  return behaviour.outcomes.map((o) => o.text);
+}
+
+/** What another strategy sees and the exact one does not, or '' if nothing. */
+function difference(kernel: string, program: Program, options: RunOptions): string {
+  const target = modelTarget(kernel);
+  const exact = target.run(program, options);
+  if (exact.broken !== undefined || !exact.complete)
+    return exact.broken ?? `incomplete: ${exact.incomplete ?? ''}`;
+  const known = texts(exact);
+  if (exact.traces <= SMALL) {
+    const all = target.run(program, { ...options, strategy: 'dfs', runs: BRUTE_FORCE });
+    if (all.complete && all.traces !== exact.traces)
+      return `${all.traces} traces by brute force, ${exact.traces} by dpor`;
+    if (all.complete && texts(all).join('\n') !== known.join('\n'))
+      return `outcomes ${texts(all).join('; ')} by brute force, ${known.join('; ')} by dpor`;
+  }
+  const sampled = target.run(program, {
+    ...options,
+    strategy: 'random',
+    runs: SAMPLES,
+    seed: SEED,
+  });
+  const strange = texts(sampled).filter((text) => !known.includes(text));
+  if (strange.length > 0) return `only by sampling: ${strange.join('; ')}`;
+  return sampled.traces > exact.traces
+    ? `${sampled.traces} traces by sampling, ${exact.traces} by dpor`
+    : '';
+}
+
+/** The same trace in another order: always the last thread that can go on. */
+function reordered(log: EventLog): Schedule {
+  const queues: number[][] = Array.from({ length: log.width }, () => []);
+  for (let d = 0; d < log.length; d++) queues[log.thr[d]]?.push(d);
+  const done = new Array<number>(log.width).fill(0);
+  const isFree = (d: number, t: number): boolean =>
+    done.every((n, u) => u === t || n >= log.clk[d * MAX_THREADS + u]);
+  const threads: number[] = [];
+  const choices: number[] = [];
+  while (threads.length < log.length) {
+    let t = log.width - 1;
+    while (t >= 0) {
+      const next = queues[t]?.[done[t] ?? 0];
+      if (next !== undefined && isFree(next, t)) break;
+      t--;
+    }
+    const d = queues[t]?.[done[t] ?? 0] ?? 0;
+    if (log.alts[d] > 1) choices.push(log.alt[d]);
+    done[t] = (done[t] ?? 0) + 1;
+    threads.push(t);
+  }
+  return { programHash: '', threads, choices, check: null };
+}
+
+/** A trace of the program that ends otherwise in another order of its steps, or '' if there is none. */
+function hiddenState(kernel: string, program: Program, options: RunOptions): string {
+  const run = modelTarget(kernel).modelRun(program, options);
+  const seen: { readonly trace: string; readonly text: string; readonly again: Schedule }[] = [];
+  const note = (): void => {
+    const text = outcomeText(program, run.records());
+    seen.push({ trace: engine.log.traceHash(), text, again: reordered(engine.log) });
+  };
+  explore(engine, run, new Dpor(engine), note, { executions: 25 });
+  for (const { trace, text, again } of seen) {
+    let found = '';
+    explore(engine, run, new Replay(engine, again), () => {
+      const now = outcomeText(program, run.records());
+      if (engine.log.traceHash() !== trace)
+        found = `the trace of ${text} in another order is another trace`;
+      else if (now !== text) found = `one trace ends with ${text} and with ${now}`;
+    });
+    if (found !== '') return found;
+  }
+  return '';
+}
+
+const VARIANTS: readonly (readonly [string, RunOptions])[] = [
+  ['plain', {}],
+  ['one failure a thread', { faults: 1 }],
+  ['timers at any time', { timers: 'any' }],
+];
+
+for (const kernel of [V11, K2620]) {
+  t.test(
+    `generated programs on ${kernel}: dpor, brute force and sampling agree, and no trace hides state`,
+    (t) => {
+      const wrong: string[] = [];
+      for (let i = 0; i < PROGRAMS; i++) {
+        const program = programOf(kernel, SEED + i);
+        const [name, options] = VARIANTS[i % VARIANTS.length] ?? ['plain', {}];
+        const why = difference(kernel, program, options) || hiddenState(kernel, program, options);
+        if (why !== '') wrong.push(`seed ${SEED + i}, ${name}: ${why}\n${printProgram(program)}`);
+      }
+      t.same(wrong, []);
+      t.end();
+    },
+  );
+}
+
+const SET = '  A = epoll_create(10)\n  r, w = pipe2(O_NONBLOCK)\n';
+const ADDED = `${SET}  epoll_ctl(A, EPOLL_CTL_ADD, r, EPOLLIN)\n`;
+
+/** Kernel, bug or rule, program, traces, outcomes. */
+const COUNTED: readonly (readonly [string, string, string, number, number])[] = [
+  [
+    V11,
+    'E-B1',
+    `init:\n${SET}T1:\n  epoll_ctl(A, EPOLL_CTL_ADD, r, EPOLLIN)\n  x = epoll_wait(A, 8, -1)\nT2:\n  n = write(w, "a")\n`,
+    3,
+    2,
+  ],
+  [
+    V11,
+    'E-B2',
+    `init:\n${ADDED}T1:\n  x = epoll_ctl(A, EPOLL_CTL_MOD, r, EPOLLIN|EPOLLPRI)\nT2:\n  y = epoll_ctl(A, EPOLL_CTL_DEL, r, EPOLLIN)\n`,
+    2,
+    2,
+  ],
+  [
+    V11,
+    'E-B5',
+    `init:\n${SET}T1:\n  a = epoll_ctl(A, EPOLL_CTL_ADD, r, EPOLLIN)\nT2:\n  b = epoll_ctl(A, EPOLL_CTL_ADD, r, EPOLLIN)\n  write(w, "a")\n  x = epoll_wait(A, 8, 0)\n`,
+    21,
+    5,
+  ],
+  [
+    V11,
+    'E-B25',
+    'init:\n  r, w = pipe2(O_NONBLOCK)\nT1:\n  A = epoll_create(10)\nT2:\n  x = epoll_ctl(5, EPOLL_CTL_ADD, r, EPOLLIN)\n',
+    8,
+    4,
+  ],
+  [
+    V11,
+    'E-B30',
+    'init:\n  D = open("/dev/epoll", O_RDWR)\n  ioctl(D, EP_ALLOC, 10)\nT1:\n  f = ioctl(D, EP_FREE)\nT2:\n  m = mmap(D, 2)\n',
+    4,
+    3,
+  ],
+  [
+    V11,
+    'the MOD against DEL of the thread of 2002',
+    'init:\n  A = epoll_create(10)\n  s, u = socketpair(AF_UNIX, SOCK_STREAM|SOCK_NONBLOCK)\n  epoll_ctl(A, EPOLL_CTL_ADD, s, EPOLLIN)\nT1:\n  x = epoll_ctl(A, EPOLL_CTL_MOD, s, EPOLLOUT)\nT2:\n  y = epoll_ctl(A, EPOLL_CTL_DEL, s, EPOLLOUT)\n',
+    2,
+    2,
+  ],
+  [
+    K2620,
+    'E-B48',
+    `init:\n${ADDED}  write(w, "a")\nT1:\n  x = epoll_wait(A, 8, 0)\nT2:\n  y = epoll_wait(A, 8, 0)\n`,
+    44,
+    3,
+  ],
+  [
+    K2620,
+    'E-B50',
+    `init:\n${SET}  q, v = pipe2(O_NONBLOCK)\n  epoll_ctl(A, EPOLL_CTL_ADD, r, EPOLLIN|EPOLLET)\n  epoll_ctl(A, EPOLL_CTL_ADD, q, EPOLLIN|EPOLLET)\nT1:\n  p = poll([A:POLLIN], -1)\n  y = epoll_wait(A, 8, 0)\n  z = poll([A:POLLIN], -1) if y == {r:IN}\nT2:\n  write(w, "a")\nT3:\n  write(v, "b")\n`,
+    224,
+    5,
+  ],
+  [
+    K2620,
+    'E-B56',
+    `init:\n${ADDED}  write(w, "a")\nT1:\n  x = epoll_wait(A, 8, 0)\nT2:\n  y = close(r)\n`,
+    5,
+    2,
+  ],
+  [
+    K2620,
+    'E-N8',
+    `init:\n${SET}T1:\n  a = epoll_ctl(A, EPOLL_CTL_ADD, r, EPOLLIN|EPOLLET)\n  x = epoll_wait(A, 8, -1)\nT2:\n  write(w, "a")\n`,
+    9,
+    1,
+  ],
+  [K2620, 'E-N10', `init:\n${ADDED}T1:\n  x = close(A)\nT2:\n  y = close(r)\n`, 6, 1],
+];
+
+/** Programs in which something other than pipes, sockets and sets is raced over, and all that can come of it. */
+const RACED: readonly (readonly [string, string, string, readonly string[]])[] = [
+  [
+    K2620,
+    'the text of a regular file',
+    'init:\n  f = open("/tmp/file", O_RDWR)\n  g = open("/tmp/file", O_RDWR)\nT1:\n  x = write(f, "a")\nT2:\n  y = read(g, 4)\n',
+    ['x=1 y=0', 'x=1 y=1'],
+  ],
+  [
+    V11,
+    'the ends of a pipe, by a second open',
+    'init:\n  r, w = pipe2(O_NONBLOCK)\n  close(r)\nT1:\n  q = open("/proc/self/fd/", w)\nT2:\n  p = poll([w:POLLIN], 0)\n',
+    ['p=[]', 'p=[w:ERR]'],
+  ],
+  [
+    K2620,
+    'a number that another file has come to while poll sleeps',
+    'init:\n  r, w = pipe2(O_NONBLOCK)\n  q, v = pipe2(O_NONBLOCK)\n  write(v, "a")\nT1:\n  x = poll([r:POLLIN], -1)\nT2:\n  y = dup2(q, r)\n',
+    ['x=[r:IN]', 'x=hang'],
+  ],
+];
+
+t.test('the traces of known programs are counted', (t) => {
+  for (const [kernel, what, text, traces, outcomes] of COUNTED) {
+    const seen = modelTarget(kernel).run(parseProgram(text, what), {});
+    t.same(
+      [seen.broken, seen.complete, seen.traces, seen.outcomes.length],
+      [undefined, true, traces, outcomes],
+      what,
+    );
+  }
+  t.end();
+});
+
+t.test('what two threads can see of each other is a step', (t) => {
+  for (const [kernel, what, text, outcomes] of RACED) {
+    const seen = modelTarget(kernel).run(parseProgram(text, what), {});
+    t.same(texts(seen), outcomes, what);
+    t.same(
+      seen.findings.map((f) => signatureOf(f.finding)).filter((s) => s.startsWith('HUNG')),
+      [],
+      `${what}: no HUNG`,
+    );
+  }
+  t.end();
+});
+
+/** Everything that a user is shown of a behaviour. */
+function bytes(behaviour: Behaviour): string {
+  const outcomes = behaviour.outcomes.map((o) => [o.text, o.times, o.schedule]);
+  const findings = behaviour.findings.map((f) => [f.finding, f.times, f.schedule]);
+  return JSON.stringify([behaviour.executions, behaviour.traces, outcomes, findings]);
+}
+
+t.test('the same program, kernel and schedule give the same bytes', (t) => {
+  for (const [kernel, what, text] of COUNTED) {
+    const program = parseProgram(text, what);
+    const target = modelTarget(kernel);
+    const first = target.run(program, {});
+    modelTarget(kernel === V11 ? K2620 : V11).run(programOf(kernel, SEED), { runs: 3 });
+    const second = modelTarget(kernel).run(parseProgram(text, what), {});
+    t.equal(bytes(second), bytes(first), what);
+  }
+  t.end();
+});
