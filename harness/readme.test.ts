@@ -30,9 +30,14 @@ interface Ended {
 async function lostwake(words: readonly string[], cwd: string): Promise<Ended> {
   return await new Promise((resolve) => {
     const options = { cwd, timeout: 120_000, killSignal: 'SIGKILL', maxBuffer: 1 << 26 } as const;
-    const child = execFile(process.execPath, [join(root, 'bin/lostwake.js'), ...words], options, (_, out, err) => {
-      resolve({ code: child.exitCode ?? -1, text: out + err });
-    });
+    const child = execFile(
+      process.execPath,
+      [join(root, 'bin/lostwake.js'), ...words],
+      options,
+      (_, out, err) => {
+        resolve({ code: child.exitCode ?? -1, text: out + err });
+      },
+    );
   });
 }
 
@@ -64,7 +69,11 @@ t.test('every configuration of the bench measures something', async (t) => {
   const one = join(root, 'build/harness/bench/one.js');
   for (const driver of ['fast-check', 'random', 'pos', 'dpor']) {
     const out = await new Promise<string>((resolve) => {
-      execFile(process.execPath, [one, 'mod-versus-del', '2.6.20', driver, 'on', '0.05'], (_, stdout) => resolve(stdout));
+      execFile(
+        process.execPath,
+        [one, 'mod-versus-del', '2.6.20', driver, 'on', '0.05'],
+        (_, stdout) => resolve(stdout),
+      );
     });
     const measured: unknown = JSON.parse(out);
     t.match(measured, { executions: Number, steps: Number, seconds: Number }, driver);

@@ -17,15 +17,43 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   check: ['abi', 'program', 'history'],
   target: ['abi', 'program', 'history', 'machine', 'kernel', 'sanitizers', 'explore'],
   runner: [
-    'abi', 'program', 'history', 'machine', 'kernel', 'sanitizers', 'explore', 'check', 'target', '',
+    'abi',
+    'program',
+    'history',
+    'machine',
+    'kernel',
+    'sanitizers',
+    'explore',
+    'check',
+    'target',
+    '',
   ],
   report: ['abi', 'program', 'history', 'runner'],
   cli: [
-    'abi', 'program', 'history', 'machine', 'kernel', 'sanitizers', 'explore', 'check', 'target', 'runner',
-    'report', '',
+    'abi',
+    'program',
+    'history',
+    'machine',
+    'kernel',
+    'sanitizers',
+    'explore',
+    'check',
+    'target',
+    'runner',
+    'report',
+    '',
   ],
   bench: [
-    'abi', 'program', 'history', 'machine', 'kernel', 'sanitizers', 'explore', 'check', 'target', 'runner',
+    'abi',
+    'program',
+    'history',
+    'machine',
+    'kernel',
+    'sanitizers',
+    'explore',
+    'check',
+    'target',
+    'runner',
     '',
   ],
 };
@@ -47,9 +75,9 @@ function listFiles(folder: string, ending: string): string[] {
 }
 
 function importsOf(text: string): string[] {
-  return [...text.matchAll(/(?:^|\n)\s*(?:import|export)[^'"`;]*?from '([^']+)'|import\('([^']+)'\)/g)].map(
-    (m) => m[1] ?? m[2] ?? '',
-  );
+  return [
+    ...text.matchAll(/(?:^|\n)\s*(?:import|export)[^'"`;]*?from '([^']+)'|import\('([^']+)'\)/g),
+  ].map((m) => m[1] ?? m[2] ?? '');
 }
 
 const sources = listFiles(join(root, 'harness'), '.ts');
@@ -96,7 +124,8 @@ t.test('cases import the case API and nothing else', (t) => {
 
 t.test('nothing that a model run depends on knows the clock, the process or chance', (t) => {
   const pure = ['abi', 'program', 'history', 'machine', 'kernel', 'sanitizers', 'explore', 'check'];
-  const forbidden = /\bDate\b|Math\.random|\basync\s+(?:function|\()|\bawait\s+[\w(]|\bprocess\.|\bsetTimeout\b|from 'node:/;
+  const forbidden =
+    /\bDate\b|Math\.random|\basync\s+(?:function|\()|\bawait\s+[\w(]|\bprocess\.|\bsetTimeout\b|from 'node:/;
   const wrong: string[] = [];
   for (const file of sources) {
     const shown = relative(join(root, 'harness'), file);
@@ -125,14 +154,21 @@ t.test('files are one idea each: under 600 lines, and none is called utils', (t)
 t.test('kernel functions are always called with yield*', (t) => {
   const wrong: string[] = [];
   const generators = new Set<string>();
-  const kernel = sources.filter((file) => /harness\/(kernel|machine)\//.test(file) && !isTest(file));
+  const kernel = sources.filter(
+    (file) => /harness\/(kernel|machine)\//.test(file) && !isTest(file),
+  );
   const text = new Map(kernel.map((file) => [file, readFileSync(file, 'utf8')]));
   for (const code of text.values())
     for (const m of code.matchAll(/function\* (\w+)/g)) generators.add(m[1]);
   for (const [file, code] of text)
     for (const [at, line] of code.split('\n').entries()) {
       const m = /^\s+(\w+)\(/.exec(line);
-      if (m !== null && generators.has(m[1]) && !/^\s+\w+\([^)]*:/.test(line) && line.trimEnd().endsWith(');'))
+      if (
+        m !== null &&
+        generators.has(m[1]) &&
+        !/^\s+\w+\([^)]*:/.test(line) &&
+        line.trimEnd().endsWith(');')
+      )
         wrong.push(`${relative(root, file)}:${at + 1}: ${line.trim()}`);
     }
   t.ok(generators.size > 50, 'generators were found');

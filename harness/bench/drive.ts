@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { explore } from '../explore/explore.ts';
+import { modVersusDel, waitQueue } from '../explore/known-programs.ts';
 import { strategyNamed } from '../explore/strategies.ts';
 import { NO_OBSERVER, engine, type Scenario } from '../machine/index.ts';
 import { parseProgram } from '../program/text.ts';
@@ -20,14 +21,20 @@ export interface Measured {
   readonly seconds: number;
 }
 
-/** The scenario of a program of fixtures/bench on a kernel. */
+/** The scenario of a program of fixtures/bench on a kernel, or of a litmus on the bare machine. */
 export function benchScenario(program: string, kernel: string): Scenario {
+  if (kernel === 'machine') return program === 'mod-versus-del' ? modVersusDel() : waitQueue(false);
   const path = join(packageRoot(), 'fixtures', 'bench', `${program}.prog`);
   return modelTarget(kernel).modelRun(parseProgram(readFileSync(path, 'utf8'), path), {});
 }
 
 /** Executions of a strategy until the time is up, restarted as often as it ends. */
-export function driveStrategy(scenario: Scenario, name: string, sanitize: boolean, seconds: number): Measured {
+export function driveStrategy(
+  scenario: Scenario,
+  name: string,
+  sanitize: boolean,
+  seconds: number,
+): Measured {
   engine.observer = sanitize ? new Sanitizers() : NO_OBSERVER;
   const options = { seed: 1, programHash: 1 };
   let executions = 0;
@@ -73,7 +80,8 @@ export async function driveFastCheck(scenario: Scenario, seconds: number): Promi
     steps += engine.depth;
   });
   const limit = started + seconds * 1000;
-  for (let seed = 1; performance.now() < limit; seed++) await fc.check(property, { seed, numRuns: 50 });
+  for (let seed = 1; performance.now() < limit; seed++)
+    await fc.check(property, { seed, numRuns: 50 });
   const operations = engine.operations - before;
   return { executions, steps, operations, seconds: (performance.now() - started) / 1000 };
 }

@@ -15,8 +15,15 @@ interface Row {
 }
 
 const V11 = '2.5.44+sys_epoll-v11';
-const KERNELS = [V11, '2.6.20'];
-const PROGRAMS = ['mod-versus-del', 'pipe-epoll'];
+/** The litmus programs have no kernel around them: they show what the engine itself costs. */
+const SUBJECTS = [
+  { kernel: 'machine', program: 'mod-versus-del' },
+  { kernel: 'machine', program: 'wait-queue' },
+  { kernel: V11, program: 'mod-versus-del' },
+  { kernel: V11, program: 'pipe-epoll' },
+  { kernel: '2.6.20', program: 'mod-versus-del' },
+  { kernel: '2.6.20', program: 'pipe-epoll' },
+];
 const DRIVERS = [
   { driver: 'fast-check', sanitizers: 'off' },
   { driver: 'random', sanitizers: 'off' },
@@ -28,7 +35,9 @@ const DRIVERS = [
 
 async function measured(row: Row, seconds: number): Promise<Measured> {
   const one = fileURLToPath(new URL('./one.js', import.meta.url));
-  const output = await $({ quiet: true })`node ${one} ${row.program} ${row.kernel} ${row.driver} ${row.sanitizers} ${seconds}`;
+  const output = await $({
+    quiet: true,
+  })`node ${one} ${row.program} ${row.kernel} ${row.driver} ${row.sanitizers} ${seconds}`;
   // The child prints exactly this structure.
   return JSON.parse(output.stdout) as Measured;
 }
@@ -40,23 +49,32 @@ function count(n: number): string {
 async function main(): Promise<void> {
   const seconds = Number(process.argv[2] ?? '2');
   const heads = ['program', 'kernel', 'driver', 'sanitizers'];
-  const title = [heads[0].padEnd(16), heads[1].padEnd(22), heads[2].padEnd(11), heads[3].padEnd(10)];
+  const title = [
+    heads[0].padEnd(16),
+    heads[1].padEnd(22),
+    heads[2].padEnd(11),
+    heads[3].padEnd(10),
+  ];
   process.stdout.write(
     `${title.join(' ')} ${'steps/s'.padStart(12)} ${'operations/s'.padStart(12)} ${'executions/s'.padStart(12)} ${'x fast-check'.padStart(12)}\n`,
   );
-  for (const kernel of KERNELS)
-    for (const program of PROGRAMS) {
-      let base = 0;
-      for (const { driver, sanitizers } of DRIVERS) {
-        const m = await measured({ program, kernel, driver, sanitizers }, seconds);
-        const rate = m.executions / m.seconds;
-        if (driver === 'fast-check') base = rate;
-        const cells = [program.padEnd(16), kernel.padEnd(22), driver.padEnd(11), sanitizers.padEnd(10)];
-        process.stdout.write(
-          `${cells.join(' ')} ${count(m.steps / m.seconds)} ${count(m.operations / m.seconds)} ${count(rate)} ${(rate / base).toFixed(1).padStart(12)}\n`,
-        );
-      }
+  for (const { program, kernel } of SUBJECTS) {
+    let base = 0;
+    for (const { driver, sanitizers } of DRIVERS) {
+      const m = await measured({ program, kernel, driver, sanitizers }, seconds);
+      const rate = m.executions / m.seconds;
+      if (driver === 'fast-check') base = rate;
+      const cells = [
+        program.padEnd(16),
+        kernel.padEnd(22),
+        driver.padEnd(11),
+        sanitizers.padEnd(10),
+      ];
+      process.stdout.write(
+        `${cells.join(' ')} ${count(m.steps / m.seconds)} ${count(m.operations / m.seconds)} ${count(rate)} ${(rate / base).toFixed(1).padStart(12)}\n`,
+      );
     }
+  }
 }
 
 await main();

@@ -3,7 +3,8 @@
 import { benchScenario, driveFastCheck, driveStrategy, type Measured } from './drive.ts';
 
 async function main(): Promise<void> {
-  const [program = '', kernel = '', driver = '', sanitizers = '', seconds = '3'] = process.argv.slice(2);
+  const [program = '', kernel = '', driver = '', sanitizers = '', seconds = '3'] =
+    process.argv.slice(2);
   const scenario = benchScenario(program, kernel);
   const measure = async (time: number): Promise<Measured> =>
     driver === 'fast-check'

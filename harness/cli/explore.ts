@@ -31,7 +31,11 @@ export async function exploreVerb(line: CommandLine, place: Place): Promise<Endi
   return worst;
 }
 
-async function targetsFor(line: CommandLine, one: OneProgram, catalog: TargetCatalog): Promise<readonly string[]> {
+async function targetsFor(
+  line: CommandLine,
+  one: OneProgram,
+  catalog: TargetCatalog,
+): Promise<readonly string[]> {
   const asked = { kernels: line.all('kernel'), targets: line.all('target') };
   const chosen = await chooseTargets(catalog, asked);
   if (chosen.length > 0) return chosen;
@@ -70,7 +74,14 @@ async function exploreOn(
   const [first] = behaviour.findings;
   if (behaviour.broken !== undefined) return ended(BROKEN, behaviour.broken);
   if (first === undefined) return ended(OK);
-  const job = { caseId: one.loaded.id, row: one.row, replayName: one.word, program: one.program, target: name, overrides };
+  const job = {
+    caseId: one.loaded.id,
+    row: one.row,
+    replayName: one.word,
+    program: one.program,
+    target: name,
+    overrides,
+  };
   const replay = replayCommand(job, first.schedule);
   if (first.schedule !== undefined && target.explain !== undefined) {
     const view = target.explain(one.program, {
@@ -91,7 +102,9 @@ function printBehaviour(b: Behaviour, strategy: string, place: Place): void {
   place.out.line(`${b.target}: ${searchText(b, strategy)}`);
   for (const o of b.outcomes) {
     const text = o.text === '' ? '(nothing is named)' : o.text;
-    place.out.line(`  outcome ${text}  x ${o.times}${o.schedule === undefined ? '' : `  ${o.schedule}`}`);
+    place.out.line(
+      `  outcome ${text}  x ${o.times}${o.schedule === undefined ? '' : `  ${o.schedule}`}`,
+    );
   }
   for (const { finding, times, schedule } of b.findings) {
     place.out.line(`  finding ${signatureOf(finding)}  x ${times}: ${finding.message}`);

@@ -19,7 +19,8 @@ const EXECUTIONS_PER_PROGRAM = 2000;
 const STEPS_PER_EXECUTION = 2000;
 
 export async function fuzzVerb(line: CommandLine, place: Place): Promise<Ending> {
-  if (line.words.length > 0) throw new UsageError(`Cannot fuzz "${line.words[0]}": programs are generated; give --kernel`);
+  if (line.words.length > 0)
+    throw new UsageError(`Cannot fuzz "${line.words[0]}": programs are generated; give --kernel`);
   const options = await optionsOf(line);
   const progress = new ProgressLine(line.has('quiet'));
   const started = performance.now();
@@ -32,8 +33,8 @@ export async function fuzzVerb(line: CommandLine, place: Place): Promise<Ending>
         place.out.write(findingText(finding));
       },
       progress: (s) =>
-        progress.tell(
-          () => `${s.programs} programs, ${s.executions} executions, ${s.findings} findings ${s.doing}`.trimEnd(),
+        progress.tell(() =>
+          `${s.programs} programs, ${s.executions} executions, ${s.findings} findings ${s.doing}`.trimEnd(),
         ),
       stopped: () => place.interrupt.signal !== null,
       clock: () => performance.now() - started,
@@ -43,17 +44,22 @@ export async function fuzzVerb(line: CommandLine, place: Place): Promise<Ending>
   progress.clear();
   place.out.write(summary(result));
   if (result.broken !== undefined) return ended(BROKEN, result.broken);
-  return result.findings.length > 0 ? ended(FAILED, `${result.findings.length} findings`) : ended(OK);
+  return result.findings.length > 0
+    ? ended(FAILED, `${result.findings.length} findings`)
+    : ended(OK);
 }
 
 async function optionsOf(line: CommandLine): Promise<FuzzOptions> {
   const kernels = line.all('kernel');
-  if (kernels.length !== 1) throw new UsageError(`Cannot fuzz ${kernels.length} kernels: give one --kernel`);
+  if (kernels.length !== 1)
+    throw new UsageError(`Cannot fuzz ${kernels.length} kernels: give one --kernel`);
   const [target] = await chooseTargets(await openCatalog(), { kernels, targets: [] });
   const threads = line.count('threads') ?? 3;
   const calls = line.count('calls') ?? 3;
-  if (threads < 1 || threads > 4) throw new UsageError(`Cannot use --threads ${threads}: 1 to 4 are wanted`);
-  if (calls < 1 || calls > 8) throw new UsageError(`Cannot use --calls ${calls}: 1 to 8 are wanted`);
+  if (threads < 1 || threads > 4)
+    throw new UsageError(`Cannot use --threads ${threads}: 1 to 4 are wanted`);
+  if (calls < 1 || calls > 8)
+    throw new UsageError(`Cannot use --calls ${calls}: 1 to 8 are wanted`);
   const programs = line.count('runs') ?? Infinity;
   const seconds = line.milliseconds('time');
   const preemptions = line.count('preemptions');
@@ -102,7 +108,8 @@ function findingText(f: FuzzFinding): string {
 function summary(r: FuzzResult): string {
   const covered = `${r.complete} of ${r.programs} programs explored completely, the others sampled; ${r.executions} executions`;
   const lines = ['', `${r.findings.length} findings (stopped: ${r.stopped}); ${covered}`];
-  for (const f of r.findings) lines.push(`  ${f.signature}${f.ids.length === 0 ? '' : ` (${f.ids.join(' ')})`}`);
+  for (const f of r.findings)
+    lines.push(`  ${f.signature}${f.ids.length === 0 ? '' : ` (${f.ids.join(' ')})`}`);
   // Last, so that it is what stands above the prompt.
   for (const f of r.findings) lines.push(f.replay);
   return `${lines.join('\n')}\n`;

@@ -37,7 +37,10 @@ const LISTS: Readonly<Record<string, (line: CommandLine) => Promise<readonly Ite
     return cases.map((c) => ({
       name: c.id,
       about: c.about,
-      more: [...(c.rows.length > 1 ? [`${c.rows.length} rows`] : []), ...(c.docs.length > 0 ? [c.docs.join(' ')] : [])],
+      more: [
+        ...(c.rows.length > 1 ? [`${c.rows.length} rows`] : []),
+        ...(c.docs.length > 0 ? [c.docs.join(' ')] : []),
+      ],
     }));
   },
   async runtest(line) {
@@ -62,7 +65,8 @@ const LISTS: Readonly<Record<string, (line: CommandLine) => Promise<readonly Ite
 export async function listVerb(line: CommandLine, place: Place): Promise<Ending> {
   const names = Object.keys(LISTS);
   const [what] = line.words;
-  if (what === undefined) throw new UsageError(`Cannot list nothing: say what, one of ${names.join(', ')}`);
+  if (what === undefined)
+    throw new UsageError(`Cannot list nothing: say what, one of ${names.join(', ')}`);
   const list = LISTS[what];
   if (list === undefined) {
     const hint = suggestion(what, names) || `; there are: ${names.join(', ')}`;
@@ -70,7 +74,9 @@ export async function listVerb(line: CommandLine, place: Place): Promise<Ending>
   }
   const items = await list(line);
   if (line.has('json')) place.out.write(`${JSON.stringify(items, null, 2)}\n`);
-  else for (const item of items) place.out.write(itemText(item, Math.max(...items.map((i) => i.name.length))));
+  else
+    for (const item of items)
+      place.out.write(itemText(item, Math.max(...items.map((i) => i.name.length))));
   return items.length === 0 ? ended(NOTHING, 'Nothing was selected') : ended(OK);
 }
 

@@ -18,15 +18,20 @@ export async function replayVerb(line: CommandLine, place: Place): Promise<Endin
   const one = await oneProgram(line);
   const schedule = line.text('schedule') ?? metaValue(one.program, 'schedule');
   if (schedule === undefined || schedule === '')
-    throw new UsageError(`Cannot replay ${one.word}: it has no schedule in its header; give --schedule`);
+    throw new UsageError(
+      `Cannot replay ${one.word}: it has no schedule in its header; give --schedule`,
+    );
   const kernel = line.text('kernel') ?? metaValue(one.program, 'kernel');
-  if (kernel === undefined) throw new UsageError(`Cannot replay ${one.word}: it names no kernel; give --kernel`);
+  if (kernel === undefined)
+    throw new UsageError(`Cannot replay ${one.word}: it names no kernel; give --kernel`);
   const [target] = await chooseTargets(await openCatalog(), { kernels: [kernel], targets: [] });
   const overrides = {
     ...(line.count('hz') === undefined ? {} : { hz: line.count('hz') }),
     ...(line.count('faults') === undefined ? {} : { faults: line.count('faults') }),
     ...(line.count('max-steps') === undefined ? {} : { maxSteps: line.count('max-steps') }),
-    ...(line.text('timers') === undefined ? {} : { timers: line.text('timers') === 'any' ? 'any' : 'idle' }),
+    ...(line.text('timers') === undefined
+      ? {}
+      : { timers: line.text('timers') === 'any' ? 'any' : 'idle' }),
   } as Parameters<typeof optionsFor>[1]; // exact optional properties: absent, never undefined
   const options = optionsFor(one.program, overrides, false);
   const hz = hzFor(one.program, overrides);
@@ -40,7 +45,8 @@ export async function replayVerb(line: CommandLine, place: Place): Promise<Endin
     command: ['npx lostwake', line.verb, ...process.argv.slice(3).map(quoted)].join(' '),
   });
   place.out.line(`outcome ${result.outcome === '' ? '(nothing is named)' : result.outcome}`);
-  for (const finding of result.findings) place.out.line(`finding ${finding.detector} ${finding.site}`);
+  for (const finding of result.findings)
+    place.out.line(`finding ${finding.detector} ${finding.site}`);
   place.out.line();
   place.out.write(counterexampleText(result.view, textWidth()));
   if (result.findings.length === 0) return ended(OK);

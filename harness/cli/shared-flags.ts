@@ -45,7 +45,9 @@ export function overridesOf(line: CommandLine): Overrides {
   if (time !== undefined) o.timeLimit = time;
   if (hz === 0) throw new UsageError('Cannot use --hz 0: at least one tick per second is wanted');
   if (preemptions !== undefined && o.strategy !== 'dfs')
-    throw new UsageError('Cannot use --preemptions without --strategy dfs: only that one is bounded');
+    throw new UsageError(
+      'Cannot use --preemptions without --strategy dfs: only that one is bounded',
+    );
   return o;
 }
 
@@ -65,15 +67,26 @@ export interface OneProgram {
 /** The one program that a verb is about; throws a UsageError if the words mean none or several. */
 export async function oneProgram(line: CommandLine): Promise<OneProgram> {
   const [word, ...more] = line.words;
-  if (word === undefined) throw new UsageError(`Cannot ${line.verb} nothing: give a case or a .prog file`);
-  if (more.length > 0) throw new UsageError(`Cannot ${line.verb} several programs: one is wanted, not ${line.words.length}`);
-  const cases = await selectCases({ casesFolder: casesFolderOf(line), words: [word], runtest: [], skip: [] });
+  if (word === undefined)
+    throw new UsageError(`Cannot ${line.verb} nothing: give a case or a .prog file`);
+  if (more.length > 0)
+    throw new UsageError(
+      `Cannot ${line.verb} several programs: one is wanted, not ${line.words.length}`,
+    );
+  const cases = await selectCases({
+    casesFolder: casesFolderOf(line),
+    words: [word],
+    runtest: [],
+    skip: [],
+  });
   const rows = cases.flatMap((loaded) => loaded.rows.map((row) => ({ loaded, row })));
   const [first] = rows;
   if (first === undefined) throw new UsageError(`Cannot find the case "${word}"`);
   if (rows.length > 1) {
     const names = rows.slice(0, 5).map(({ loaded, row }) => `${loaded.id}/${row.name}`);
-    throw new UsageError(`Cannot ${line.verb} ${rows.length} programs at once: say which row, as ${names.join(', ')}`);
+    throw new UsageError(
+      `Cannot ${line.verb} ${rows.length} programs at once: say which row, as ${names.join(', ')}`,
+    );
   }
   return { loaded: first.loaded, row: first.row.name, program: first.row.program, word };
 }

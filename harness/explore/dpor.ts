@@ -111,7 +111,14 @@ export class Dpor implements Strategy {
     for (let a = 0; a < engine.pAlts[t]; a++) {
       if ((covered & (1 << a)) === 0)
         this.tree.append(
-          parent, t, a, engine.pObj[t], engine.pRd[t], engine.pObj2[t], engine.pRd2[t], engine.pAlts[t],
+          parent,
+          t,
+          a,
+          engine.pObj[t],
+          engine.pRd[t],
+          engine.pObj2[t],
+          engine.pRd2[t],
+          engine.pAlts[t],
         );
     }
     this.node[d] = this.tree.firstChild(parent);
@@ -122,9 +129,13 @@ export class Dpor implements Strategy {
     const { engine, tree } = this;
     const t = tree.thr[node];
     if (!engine.isLive(t) || !engine.isEnabled(t))
-      throw new HarnessBug(`Cannot follow the wakeup tree at step ${d}: thread ${t} is not enabled`);
+      throw new HarnessBug(
+        `Cannot follow the wakeup tree at step ${d}: thread ${t} is not enabled`,
+      );
     if (engine.pObj[t] !== tree.obj[node] || engine.pRd[t] !== tree.rd[node])
-      throw new HarnessBug(`Cannot follow the wakeup tree at step ${d}: thread ${t} wants ${engine.pSite[t]}`);
+      throw new HarnessBug(
+        `Cannot follow the wakeup tree at step ${d}: thread ${t} wants ${engine.pSite[t]}`,
+      );
     this.node[d] = node;
     return t;
   }
@@ -179,8 +190,14 @@ export class Dpor implements Strategy {
         barrier ||
         q === t ||
         depends(
-          this.sObj[from + q], this.sRd[from + q], this.sObj2[from + q], this.sRd2[from + q],
-          log.obj[d], log.rd[d], log.obj2[d], log.rd2[d],
+          this.sObj[from + q],
+          this.sRd[from + q],
+          this.sObj2[from + q],
+          this.sRd2[from + q],
+          log.obj[d],
+          log.rd[d],
+          log.obj2[d],
+          log.rd2[d],
         )
       ) {
         this.asleep[to + q] = 0;
@@ -197,7 +214,11 @@ export class Dpor implements Strategy {
   }
 
   private rememberBlocked(d: number): void {
-    this.forBlocked(d, (blocked) => this.atBarrier.push({ at: d, blocked }), this.engine.log.thr[d]);
+    this.forBlocked(
+      d,
+      (blocked) => this.atBarrier.push({ at: d, blocked }),
+      this.engine.log.thr[d],
+    );
   }
 
   private forBlocked(end: number, use: (blocked: Blocked) => void, except: number): void {
@@ -272,7 +293,11 @@ export class Dpor implements Strategy {
       if (exclusion === null) {
         if (log.happensBefore(i, k)) continue;
       } else if (exclusion.some((x) => x === k || (x < k && log.happensBefore(x, k)))) continue;
-      if (mutation.cutToNeeded === true && later >= 0 && !(k < later && log.happensBefore(k, later)))
+      if (
+        mutation.cutToNeeded === true &&
+        later >= 0 &&
+        !(k < later && log.happensBefore(k, later))
+      )
         continue;
       v.pushEvent(log, k);
     }
@@ -295,8 +320,14 @@ export class Dpor implements Strategy {
       while (j < v.length && v.thr[j] !== q) {
         if (
           depends(
-            this.sObj[at], this.sRd[at], this.sObj2[at], this.sRd2[at],
-            v.obj[j], v.rd[j], v.obj2[j], v.rd2[j],
+            this.sObj[at],
+            this.sRd[at],
+            this.sObj2[at],
+            this.sRd2[at],
+            v.obj[j],
+            v.rd[j],
+            v.obj2[j],
+            v.rd2[j],
           )
         ) {
           dependent = true;
@@ -370,7 +401,14 @@ export class Dpor implements Strategy {
     let parent = p;
     for (let j = 0; j < v.length; j++)
       parent = tree.append(
-        parent, v.thr[j], v.alt[j], v.obj[j], v.rd[j], v.obj2[j], v.rd2[j], v.alts[j],
+        parent,
+        v.thr[j],
+        v.alt[j],
+        v.obj[j],
+        v.rd[j],
+        v.obj2[j],
+        v.rd2[j],
+        v.alts[j],
       );
   }
 }

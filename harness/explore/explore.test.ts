@@ -29,14 +29,24 @@ const SEED = 20_261_120;
 /** Canonical traces with how each ended, by brute force; null above the limit. */
 function bruteForce(scenario: Scenario, limit = BRUTE_FORCE_LIMIT): Map<string, EndReason> | null {
   const traces = new Map<string, EndReason>();
-  const end = explore(engine, scenario, new Dfs(engine), (e) => traces.set(engine.log.canonical(), e), {
-    executions: limit,
-  });
+  const end = explore(
+    engine,
+    scenario,
+    new Dfs(engine),
+    (e) => traces.set(engine.log.canonical(), e),
+    {
+      executions: limit,
+    },
+  );
   return end === 'exhausted' ? traces : null;
 }
 
 /** What is wrong with the exact explorer on this scenario; '' if nothing. */
-function defect(scenario: Scenario, all: Map<string, EndReason>, mutation: DporMutation = {}): string {
+function defect(
+  scenario: Scenario,
+  all: Map<string, EndReason>,
+  mutation: DporMutation = {},
+): string {
   const dpor = new Dpor(engine, mutation);
   const seen = new Set<string>();
   let wrong = '';
@@ -77,8 +87,15 @@ function samples(count: number, seed: number, naps = false): Sample[] {
 
 /** exploration.md 4.5: only the later "unrelated" events show that something asleep does not cover v. */
 const REDUCED: ToyProgram = [
-  [{ op: 'lock', lock: 0 }, { op: 'unlock', lock: 0 }],
-  [{ op: 'trylock', lock: 0 }, { op: 'unlock', lock: 0 }, { op: 'lock', lock: 0 }],
+  [
+    { op: 'lock', lock: 0 },
+    { op: 'unlock', lock: 0 },
+  ],
+  [
+    { op: 'trylock', lock: 0 },
+    { op: 'unlock', lock: 0 },
+    { op: 'lock', lock: 0 },
+  ],
   [
     { op: 'write', word: 0, value: 1, copy: false },
     { op: 'choice', alternatives: 2, skipOn: 1 },
@@ -90,18 +107,21 @@ const REDUCED: ToyProgram = [
 const NAPS = 100;
 const programs = Number(process.env['LOSTWAKE_TOY_PROGRAMS'] ?? 1000);
 
-t.test('dpor visits every trace of random programs exactly once and abandons none (13.1, 13.2)', (t) => {
-  t.comment(`seed ${SEED}, ${programs} programs`);
-  let traces = 0;
-  const list = samples(programs, SEED);
-  for (const { program, traces: all } of list) {
-    traces += all.size;
-    const wrong = defect(toyScenario(program), all);
-    if (wrong !== '') t.fail(`${wrong}: ${JSON.stringify(program)}`);
-  }
-  t.ok(traces > programs * 3, `${traces} traces in ${programs} programs`);
-  t.end();
-});
+t.test(
+  'dpor visits every trace of random programs exactly once and abandons none (13.1, 13.2)',
+  (t) => {
+    t.comment(`seed ${SEED}, ${programs} programs`);
+    let traces = 0;
+    const list = samples(programs, SEED);
+    for (const { program, traces: all } of list) {
+      traces += all.size;
+      const wrong = defect(toyScenario(program), all);
+      if (wrong !== '') t.fail(`${wrong}: ${JSON.stringify(program)}`);
+    }
+    t.ok(traces > programs * 3, `${traces} traces in ${programs} programs`);
+    t.end();
+  },
+);
 
 t.test('dpor is exact with timers in both modes', (t) => {
   for (const mode of ['idle', 'any'] as const) {
@@ -111,7 +131,10 @@ t.test('dpor is exact with timers in both modes', (t) => {
       const wrong = defect(toyScenario(program), traces);
       if (wrong !== '') t.fail(`${mode}: ${wrong}: ${JSON.stringify(program)}`);
     }
-    t.ok(list.some(({ traces }) => traces.size > 10), `${mode}: some programs have many traces`);
+    t.ok(
+      list.some(({ traces }) => traces.size > 10),
+      `${mode}: some programs have many traces`,
+    );
   }
   engine.timers = 'idle';
   t.end();
@@ -176,7 +199,9 @@ t.test('every mutant of the exact explorer is killed (13.3)', (t) => {
     ['a choice child never counts as covering', { choiceNeverCovers: true }],
   ];
   for (const [name, mutation] of mutants) {
-    const killedBy = list.map((s) => defect(toyScenario(s.program), s.traces, mutation)).find((w) => w !== '');
+    const killedBy = list
+      .map((s) => defect(toyScenario(s.program), s.traces, mutation))
+      .find((w) => w !== '');
     t.ok(killedBy, `${name}: ${killedBy ?? 'survived'}`);
   }
   t.end();
@@ -190,7 +215,11 @@ t.test('preemption-bounded search visits what the bound allows and says when it 
     return [n, dfs.bounded];
   };
 
-  t.same([0, 1, 2, 3].map((k) => count(k)[0]), [8, 130, 772, 3068], 'the counts of section 11');
+  t.same(
+    [0, 1, 2, 3].map((k) => count(k)[0]),
+    [8, 130, 772, 3068],
+    'the counts of section 11',
+  );
   t.equal(count(1)[1], true, 'a bound that cuts says so');
   t.equal(count(100)[1], false, 'a bound that does not cut says nothing');
   t.end();
@@ -202,30 +231,39 @@ const SAMPLERS: readonly (readonly [string, (seed: number) => Strategy])[] = [
   ['pos', (seed) => new Pos(engine, { seed })],
 ];
 
-t.test('sampling strategies reach every trace of a small program and depend on the seed alone', (t) => {
-  const scenario = modVersusDel();
-  const all = bruteForce(scenario) ?? new Map<string, EndReason>();
-  for (const [name, make] of SAMPLERS) {
-    const sample = (seed: number, runs: number): string[] => {
-      const seen: string[] = [];
-      explore(engine, scenario, make(seed), () => seen.push(engine.log.canonical()), { executions: runs });
-      return seen;
-    };
+t.test(
+  'sampling strategies reach every trace of a small program and depend on the seed alone',
+  (t) => {
+    const scenario = modVersusDel();
+    const all = bruteForce(scenario) ?? new Map<string, EndReason>();
+    for (const [name, make] of SAMPLERS) {
+      const sample = (seed: number, runs: number): string[] => {
+        const seen: string[] = [];
+        explore(engine, scenario, make(seed), () => seen.push(engine.log.canonical()), {
+          executions: runs,
+        });
+        return seen;
+      };
 
-    t.equal(new Set(sample(1, 2000)).size, all.size, `${name} reaches all ${all.size} traces`);
-    t.same(sample(7, 50), sample(7, 50), `${name}: same seed, same runs`);
-    t.notSame(sample(7, 50), sample(8, 50), `${name}: another seed, other runs`);
-  }
-  t.end();
-});
+      t.equal(new Set(sample(1, 2000)).size, all.size, `${name} reaches all ${all.size} traces`);
+      t.same(sample(7, 50), sample(7, 50), `${name}: same seed, same runs`);
+      t.notSame(sample(7, 50), sample(8, 50), `${name}: another seed, other runs`);
+    }
+    t.end();
+  },
+);
 
 t.test('sampling strategies find the hang of the buggy wait queue', (t) => {
   for (const [name, make] of SAMPLERS) {
     let hangs = 0;
-    explore(engine, waitQueue(true), make(3), (end) => (hangs += end === 'blocked' ? 1 : 0), { executions: 5000 });
+    explore(engine, waitQueue(true), make(3), (end) => (hangs += end === 'blocked' ? 1 : 0), {
+      executions: 5000,
+    });
     t.ok(hangs > 0, `${name}: ${hangs} of 5000`);
     let clean = 0;
-    explore(engine, waitQueue(false), make(3), (end) => (clean += end === 'blocked' ? 1 : 0), { executions: 5000 });
+    explore(engine, waitQueue(false), make(3), (end) => (clean += end === 'blocked' ? 1 : 0), {
+      executions: 5000,
+    });
     t.equal(clean, 0, `${name}: none in the correct one`);
   }
   t.end();
@@ -243,9 +281,14 @@ t.test('a schedule is one line of text that reads back', (t) => {
     const threads = Array.from({ length: random.below(40) }, () => random.below(4));
     const schedule = scheduleWith(threads, [random.below(3)]);
     const back = parseSchedule(formatSchedule(schedule));
-    if (JSON.stringify(back) !== JSON.stringify(schedule)) t.fail(`${formatSchedule(schedule)} changed`);
+    if (JSON.stringify(back) !== JSON.stringify(schedule))
+      t.fail(`${formatSchedule(schedule)} changed`);
   }
-  t.equal(formatSchedule(scheduleWith([], [])), 'x1:9f31c2::c=', 'an empty schedule has a text too');
+  t.equal(
+    formatSchedule(scheduleWith([], [])),
+    'x1:9f31c2::c=',
+    'an empty schedule has a text too',
+  );
   t.end();
 });
 
@@ -295,39 +338,71 @@ t.test('a replayed schedule repeats the run, and one that does not fit says wher
     explore(engine, scenario, new Replay(engine, schedule), () => undefined);
   };
   const schedule = parseSchedule(token);
-  t.throws(() => replay({ ...schedule, check: '00000000' }), /operations hash to/, 'other operations');
-  t.throws(() => replay({ ...schedule, threads: schedule.threads.slice(0, -1) }), /could go on/, 'too short');
-  t.throws(() => replay({ ...schedule, threads: [9, ...schedule.threads] }), /step 1 is for thread 9/, 'no thread');
-  t.throws(() => replay({ ...schedule, threads: [...schedule.threads, 0] }), /hash|step|ends/, 'too long');
+  t.throws(
+    () => replay({ ...schedule, check: '00000000' }),
+    /operations hash to/,
+    'other operations',
+  );
+  t.throws(
+    () => replay({ ...schedule, threads: schedule.threads.slice(0, -1) }),
+    /could go on/,
+    'too short',
+  );
+  t.throws(
+    () => replay({ ...schedule, threads: [9, ...schedule.threads] }),
+    /step 1 is for thread 9/,
+    'no thread',
+  );
+  t.throws(
+    () => replay({ ...schedule, threads: [...schedule.threads, 0] }),
+    /hash|step|ends/,
+    'too long',
+  );
   t.end();
 });
 
-t.test('fewestSwitches() finds the linearisation with the fewest switches, which runs alike', (t) => {
-  const random = new Prng(SEED + 3);
-  let checked = 0;
-  while (checked < 150) {
-    const scenario = toyScenario(randomToy(random));
-    const best = new Map<string, number>();
-    const end = explore(engine, scenario, new Dfs(engine), () => {
+t.test(
+  'fewestSwitches() finds the linearisation with the fewest switches, which runs alike',
+  (t) => {
+    const random = new Prng(SEED + 3);
+    let checked = 0;
+    while (checked < 150) {
+      const scenario = toyScenario(randomToy(random));
+      const best = new Map<string, number>();
+      const end = explore(
+        engine,
+        scenario,
+        new Dfs(engine),
+        () => {
+          const key = engine.log.canonical();
+          const cost = countSwitches([...engine.log.thr.subarray(0, engine.log.length)]);
+          best.set(key, Math.min(cost, best.get(key) ?? Infinity));
+        },
+        { executions: 3000 },
+      );
+      if (end !== 'exhausted') continue;
+      checked++;
+      explore(engine, scenario, new Pos(engine, { seed: checked }), () => undefined, {
+        executions: 1,
+      });
       const key = engine.log.canonical();
-      const cost = countSwitches([...engine.log.thr.subarray(0, engine.log.length)]);
-      best.set(key, Math.min(cost, best.get(key) ?? Infinity));
-    }, { executions: 3000 });
-    if (end !== 'exhausted') continue;
-    checked++;
-    explore(engine, scenario, new Pos(engine, { seed: checked }), () => undefined, { executions: 1 });
-    const key = engine.log.canonical();
-    const order = fewestSwitches(engine.log);
-    const threads = order.map((d) => engine.log.thr[d]);
-    const choices = order.filter((d) => engine.log.alts[d] > 1).map((d) => engine.log.alt[d]);
-    explore(engine, scenario, new Replay(engine, scheduleWith(threads, choices)), () => undefined);
-    if (engine.log.canonical() !== key) t.fail('another trace');
-    if (countSwitches(threads) !== best.get(key))
-      t.fail(`${countSwitches(threads)} switches, brute force has ${best.get(key)}`);
-  }
-  t.equal(checked, 150, 'compared with brute force');
-  t.end();
-});
+      const order = fewestSwitches(engine.log);
+      const threads = order.map((d) => engine.log.thr[d]);
+      const choices = order.filter((d) => engine.log.alts[d] > 1).map((d) => engine.log.alt[d]);
+      explore(
+        engine,
+        scenario,
+        new Replay(engine, scheduleWith(threads, choices)),
+        () => undefined,
+      );
+      if (engine.log.canonical() !== key) t.fail('another trace');
+      if (countSwitches(threads) !== best.get(key))
+        t.fail(`${countSwitches(threads)} switches, brute force has ${best.get(key)}`);
+    }
+    t.equal(checked, 150, 'compared with brute force');
+    t.end();
+  },
+);
 
 t.test('witnessOrder() brings an event forward within its trace', (t) => {
   explore(engine, modVersusDel(), new Dpor(engine), () => undefined, { executions: 1 });

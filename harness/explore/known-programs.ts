@@ -21,7 +21,11 @@ import {
 import { Kind, TaskState } from '../machine/op.ts';
 
 /** A scenario whose state is made by `make` in init and handed to every thread. */
-function scenario<S>(threads: number, make: () => S, body: (s: S, t: number) => Kernel<void>): Scenario {
+function scenario<S>(
+  threads: number,
+  make: () => S,
+  body: (s: S, t: number) => Kernel<void>,
+): Scenario {
   let state: S | null = null;
   return {
     threads,

@@ -58,7 +58,12 @@ function advance(s: State, t: number): State {
 }
 
 /** Whether everything that happens before the next event of thread t is done. */
-function isReady(log: EventLog, events: readonly number[][], done: readonly number[], t: number): boolean {
+function isReady(
+  log: EventLog,
+  events: readonly number[][],
+  done: readonly number[],
+  t: number,
+): boolean {
   const e = events[t][done[t]];
   if (e === undefined) return false;
   for (let u = 0; u < events.length; u++)

@@ -52,8 +52,14 @@ export class Pos implements Strategy {
       if (t === ran || !engine.isLive(t)) continue;
       if (
         depends(
-          engine.pObj[t], engine.pRd[t], engine.pObj2[t], engine.pRd2[t],
-          log.obj[d], log.rd[d], log.obj2[d], log.rd2[d],
+          engine.pObj[t],
+          engine.pRd[t],
+          engine.pObj2[t],
+          engine.pRd2[t],
+          log.obj[d],
+          log.rd[d],
+          log.obj2[d],
+          log.rd2[d],
         )
       )
         priority[t] = -1;

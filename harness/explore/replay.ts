@@ -75,7 +75,9 @@ export class Replay implements Strategy {
     const c = at < choices.length ? choices[at] : 0;
     if (c < n) return c;
     if (this.strict)
-      throw new Nondeterminism(`Cannot replay the schedule: choice ${at + 1} is ${c}, but there are ${n} alternatives`);
+      throw new Nondeterminism(
+        `Cannot replay the schedule: choice ${at + 1} is ${c}, but there are ${n} alternatives`,
+      );
     return 0;
   }
 

@@ -62,9 +62,7 @@ export class Sequence {
   }
 
   pushEvent(log: EventLog, e: number): void {
-    this.push(
-      log.thr[e], log.alt[e], log.obj[e], log.rd[e], log.obj2[e], log.rd2[e], log.alts[e],
-    );
+    this.push(log.thr[e], log.alt[e], log.obj[e], log.rd[e], log.obj2[e], log.rd2[e], log.alts[e]);
   }
 
   /** Takes out element j, keeping the order of the rest. */

@@ -34,7 +34,8 @@ export const STRATEGIES: readonly StrategyEntry[] = [
     name: 'dfs',
     title: 'every interleaving, or those within --preemptions: no reduction',
     exhaustive: true,
-    make: (engine, { preemptions }) => new Dfs(engine, preemptions === undefined ? {} : { preemptions }),
+    make: (engine, { preemptions }) =>
+      new Dfs(engine, preemptions === undefined ? {} : { preemptions }),
   },
   {
     name: 'random',

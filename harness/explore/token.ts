@@ -48,7 +48,7 @@ export function hashOperations(log: EventLog, n: number): string {
 export function formatSchedule(schedule: Schedule): string {
   const runs: string[] = [];
   const { threads } = schedule;
-  for (let i = 0; i < threads.length; ) {
+  for (let i = 0; i < threads.length;) {
     let n = 1;
     while (i + n < threads.length && threads[i + n] === threads[i]) n++;
     runs.push(n === 1 ? String(threads[i]) : `${threads[i]}*${n}`);
@@ -75,7 +75,8 @@ export function parseSchedule(text: string): Schedule {
   }
   if (parts.length < 4 || parts.length > 5) return fail(`${parts.length} fields, expected 4 or 5`);
   const [, programHash, runs, choiceText, checkText] = parts;
-  if (!/^[0-9a-f]+$/.test(programHash)) return fail(`program hash "${programHash}" is not hexadecimal`);
+  if (!/^[0-9a-f]+$/.test(programHash))
+    return fail(`program hash "${programHash}" is not hexadecimal`);
   if (!choiceText.startsWith('c=')) return fail(`field 4 is "${choiceText}", expected "c=..."`);
   if (checkText !== undefined && !/^h=[0-9a-f]+$/.test(checkText))
     return fail(`field 5 is "${checkText}", expected "h=" and a hexadecimal hash`);
@@ -97,7 +98,8 @@ function parseRuns(text: string, fail: (what: string) => never): number[] {
     const count = m[2] === undefined ? 1 : Number(m[2]);
     if (thread >= MAX_THREADS) return fail(`thread ${m[1]} is beyond ${MAX_THREADS - 1}`);
     if (count === 0) return fail(`thread run "${run}" has no steps`);
-    if (threads.length + count > MAX_STEPS_IN_TEXT) return fail(`more than ${MAX_STEPS_IN_TEXT} steps`);
+    if (threads.length + count > MAX_STEPS_IN_TEXT)
+      return fail(`more than ${MAX_STEPS_IN_TEXT} steps`);
     for (let i = 0; i < count; i++) threads.push(thread);
   }
   return threads;
@@ -105,7 +107,9 @@ function parseRuns(text: string, fail: (what: string) => never): number[] {
 
 function parseChoices(text: string, fail: (what: string) => never): number[] {
   if (text === '') return [];
-  return text.split(',').map((c) => (/^\d{1,3}$/.test(c) ? Number(c) : fail(`choice "${c}" is not a number`)));
+  return text
+    .split(',')
+    .map((c) => (/^\d{1,3}$/.test(c) ? Number(c) : fail(`choice "${c}" is not a number`)));
 }
 
 function clip(text: string): string {

@@ -40,7 +40,12 @@ export type ToyOp =
   | { readonly op: 'read'; readonly word: number; readonly skip: boolean }
   /** A constant, or (copy) the value read last plus one. */
   | { readonly op: 'write'; readonly word: number; readonly value: number; readonly copy: boolean }
-  | { readonly op: 'write2'; readonly word: number; readonly other: number; readonly otherRead: boolean }
+  | {
+      readonly op: 'write2';
+      readonly word: number;
+      readonly other: number;
+      readonly otherRead: boolean;
+    }
   | { readonly op: 'lock' | 'unlock' | 'trylock'; readonly lock: number }
   | { readonly op: 'rlock' | 'wlock' | 'rwunlock'; readonly lock: number }
   | { readonly op: 'down-read' | 'down-write' | 'up'; readonly lock: number }
@@ -106,11 +111,19 @@ function* runOp(op: ToyOp, thread: number, s: ToyState, last: number): Kernel<nu
       return yield* engine.submit(Kind.READ, s.words[op.word], 0, 'read');
     case 'write':
       return yield* engine.submit(
-        Kind.WRITE, s.words[op.word], op.copy ? (last + 1) & 3 : op.value, 'write',
+        Kind.WRITE,
+        s.words[op.word],
+        op.copy ? (last + 1) & 3 : op.value,
+        'write',
       );
     case 'write2':
       return yield* engine.submit2(
-        Kind.WRITE, s.words[op.word], false, s.words[op.other], op.otherRead, 'write2',
+        Kind.WRITE,
+        s.words[op.word],
+        false,
+        s.words[op.other],
+        op.otherRead,
+        'write2',
       );
     case 'sleep':
       return yield* engine.submit(Kind.SET, s.tasks[thread], TaskState.INTERRUPTIBLE, 'sleep');
@@ -165,7 +178,11 @@ function* runLock(op: LockOp, s: ToyState, held: Set<string>): Kernel<number> {
   }
 }
 
-function* runSem(op: 'down-read' | 'down-write' | 'up', sem: RwSem, held: Set<string>): Kernel<number> {
+function* runSem(
+  op: 'down-read' | 'down-write' | 'up',
+  sem: RwSem,
+  held: Set<string>,
+): Kernel<number> {
   if (op === 'up') {
     if (held.delete('semr')) return yield* upRead(sem, 'up_read');
     if (held.delete('semw')) return yield* upWrite(sem, 'up_write');
@@ -201,10 +218,20 @@ function randomOp(random: Prng, threads: number): ToyOp {
       return { op: 'read', word: random.below(3), skip: random.below(2) === 0 };
     case 2:
     case 3:
-      return { op: 'write', word: random.below(3), value: random.below(3), copy: random.below(3) === 0 };
+      return {
+        op: 'write',
+        word: random.below(3),
+        value: random.below(3),
+        copy: random.below(3) === 0,
+      };
     case 4: {
       const word = random.below(3);
-      return { op: 'write2', word, other: (word + 1 + random.below(2)) % 3, otherRead: random.below(2) === 0 };
+      return {
+        op: 'write2',
+        word,
+        other: (word + 1 + random.below(2)) % 3,
+        otherRead: random.below(2) === 0,
+      };
     }
     case 5:
     case 6:

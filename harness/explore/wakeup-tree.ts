@@ -84,8 +84,14 @@ export class WakeupTree {
   /** Whether the operation of the node and the element j of v do not commute. */
   dependsOn(node: number, v: Sequence, j: number): boolean {
     return depends(
-      this.obj[node], this.rd[node], this.obj2[node], this.rd2[node],
-      v.obj[j], v.rd[j], v.obj2[j], v.rd2[j],
+      this.obj[node],
+      this.rd[node],
+      this.obj2[node],
+      this.rd2[node],
+      v.obj[j],
+      v.rd[j],
+      v.obj2[j],
+      v.rd2[j],
     );
   }
 }

@@ -104,7 +104,8 @@ function applyRwsem(m: Engine, t: number, kind: number, target: OpObject | null)
   const sem = target as OpObject & RwsemEffects;
   if (kind === Kind.RWSEM_ASK) {
     m.result = sem.ask(t, m.pArg[t] === 1) ? 1 : 0;
-    if (m.result === 1) m.observer.acquired(sem.id, m.pArg[t] === 1 ? Kind.WLOCK : Kind.RLOCK, m.pSite[t]);
+    if (m.result === 1)
+      m.observer.acquired(sem.id, m.pArg[t] === 1 ? Kind.WLOCK : Kind.RLOCK, m.pSite[t]);
   } else if (kind === Kind.RWSEM_GRANT) {
     m.state[sem.id] &= ~(1 << t);
     m.observer.acquired(sem.id, m.pArg[t] === 1 ? Kind.WLOCK : Kind.RLOCK, m.pSite[t]);

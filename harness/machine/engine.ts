@@ -11,6 +11,7 @@
  */
 
 import { applyEffect } from './effects.ts';
+import { isEnabledIn } from './enabled.ts';
 import { EventLog } from './log.ts';
 import { NO_OBSERVER, type Observer } from './observer.ts';
 import {
@@ -47,7 +48,6 @@ const FREE_SLOT = 0;
 const DONE_SLOT = 2;
 const LIVE_SLOT = 1;
 
-
 export class Engine {
   readonly log: EventLog;
   observer: Observer = NO_OBSERVER;
@@ -69,7 +69,9 @@ export class Engine {
   private readonly allocated = new Int32Array(MAX_THREADS + 1);
 
   private readonly slot = new Uint8Array(MAX_THREADS);
-  private readonly gens: (Kernel<void> | null)[] = new Array<Kernel<void> | null>(MAX_THREADS).fill(null);
+  private readonly gens: (Kernel<void> | null)[] = new Array<Kernel<void> | null>(MAX_THREADS).fill(
+    null,
+  );
   private readonly start: ((() => Kernel<void>) | null)[] = new Array<(() => Kernel<void>) | null>(
     MAX_THREADS,
   ).fill(null);
@@ -144,7 +146,8 @@ export class Engine {
     const creator = this.inline ? MAX_THREADS : this.current;
     const n = this.allocated[creator];
     const room = this.inline ? OBJECTS_INIT : OBJECTS_PER_THREAD;
-    if (n >= room) throw new HarnessBug(`Cannot create object "${name}": ${room} per thread is the limit`);
+    if (n >= room)
+      throw new HarnessBug(`Cannot create object "${name}": ${room} per thread is the limit`);
     this.allocated[creator] = n + 1;
     const id = creator * OBJECTS_PER_THREAD + n;
     this.state[id] = initial;
@@ -199,7 +202,8 @@ export class Engine {
     body: () => Kernel<void>,
   ): void {
     // The last slot is where init publishes.
-    if (t >= INIT_SLOT) throw new HarnessBug(`Cannot start "${name}": ${INIT_SLOT} threads is the limit`);
+    if (t >= INIT_SLOT)
+      throw new HarnessBug(`Cannot start "${name}": ${INIT_SLOT} threads is the limit`);
     this.slot[t] = LIVE_SLOT;
     this.gens[t] = null;
     this.start[t] = body;
@@ -213,7 +217,13 @@ export class Engine {
     }
   }
 
-  private publish(t: number, kind: number, target: OpObject | null, arg: number, site: string): void {
+  private publish(
+    t: number,
+    kind: number,
+    target: OpObject | null,
+    arg: number,
+    site: string,
+  ): void {
     this.pKind[t] = kind;
     this.pObj[t] = target === null ? -1 : target.id;
     this.pRd[t] = kind === Kind.READ || kind === Kind.RLOCK || kind === Kind.RUNLOCK ? 1 : 0;
@@ -294,11 +304,17 @@ export class Engine {
   }
 
   private canAnyRun(): boolean {
-    for (let t = 0; t < this.width; t++) if (this.slot[t] === LIVE_SLOT && this.isEnabled(t)) return true;
+    for (let t = 0; t < this.width; t++)
+      if (this.slot[t] === LIVE_SLOT && this.isEnabled(t)) return true;
     return false;
   }
 
-  private applyInline(kind: number, target: OpObject | null, arg: number, site: string): Kernel<number> {
+  private applyInline(
+    kind: number,
+    target: OpObject | null,
+    arg: number,
+    site: string,
+  ): Kernel<number> {
     const t = MAX_THREADS - 1;
     const saved = this.current;
     this.current = t;
@@ -321,49 +337,12 @@ export class Engine {
 
   /** The same for a given state of the object (the state before some event). */
   enabledIn(state: number, t: number, kind: number): boolean {
-    switch (kind) {
-      case Kind.LOCK:
-      case Kind.AWAIT:
-      case Kind.WLOCK:
-        return state === 0;
-      case Kind.JOIN:
-        return (state & this.pArg[t]) === 0;
-      case Kind.DOWN:
-        return state > 0;
-      case Kind.RLOCK:
-        return state >= 0;
-      case Kind.RWSEM_GRANT:
-        return (state & (1 << t)) !== 0;
-      case Kind.RELAX:
-        return state !== this.pArg[t];
-      case Kind.FIRE:
-        return (state & (1 << t)) !== 0 && this.isTimeFor(t);
-      default:
-        return true;
-    }
-  }
-
-  /** An armed timer may fire when it is due; whether time may move to its deadline is the timer mode. */
-  private isTimeFor(t: number): boolean {
-    if (this.timers === 'any') return true;
-    const deadline = this.deadline[t];
-    if (deadline <= this.jiffies) return true;
-    const armed = this.state[this.pObj[t]];
-    for (let u = 0; u < this.width; u++) {
-      if (this.slot[u] !== LIVE_SLOT || u === t) continue;
-      if (this.pKind[u] === Kind.FIRE) {
-        if ((armed & (1 << u)) === 0) continue;
-        if (this.deadline[u] < deadline) return false;
-      } else if (this.isEnabled(u)) return false;
-    }
-    return true;
+    return isEnabledIn(this, state, t, kind);
   }
 
   /** True if firing the timer of thread t now moves virtual time while nothing else can run. */
   isBarrier(t: number): boolean {
-    return (
-      this.pKind[t] === Kind.FIRE && this.timers === 'idle' && this.deadline[t] > this.jiffies
-    );
+    return this.pKind[t] === Kind.FIRE && this.timers === 'idle' && this.deadline[t] > this.jiffies;
   }
 
   /** Records (or, in a replay, checks) the event of thread t's published operation and applies its effect. */
@@ -434,7 +413,9 @@ export class Engine {
 
   private reset(scenario: Scenario, strategy: Strategy | null, keep: number): void {
     if (this.maxSteps >= this.log.capacity)
-      throw new HarnessBug(`Cannot run ${this.maxSteps} steps: the event log holds ${this.log.capacity - 1}`);
+      throw new HarnessBug(
+        `Cannot run ${this.maxSteps} steps: the event log holds ${this.log.capacity - 1}`,
+      );
     this.log.truncate(keep);
     this.log.lastOf.fill(-1);
     this.strategy = strategy;

@@ -2,7 +2,15 @@ export * from './engine.ts';
 export * from './list.ts';
 export * from './lock.ts';
 export * from './memory.ts';
-export { Class, HarnessBug, KIND_NAMES, Kind, MAX_OBJECTS, MAX_THREADS, Nondeterminism } from './op.ts';
+export {
+  Class,
+  HarnessBug,
+  KIND_NAMES,
+  Kind,
+  MAX_OBJECTS,
+  MAX_THREADS,
+  Nondeterminism,
+} from './op.ts';
 export * from './observer.ts';
 export * from './task.ts';
 export * from './timer.ts';

@@ -68,7 +68,8 @@ function insert<T>(link: ListLink<T>, prev: ListLink<T> | null, next: ListLink<T
 /** list_del: unlinks and poisons; a second time is a NULL dereference. */
 export function listDel<T>(link: ListLink<T>, site: string): void {
   const { next, prev } = link;
-  if (next === null || prev === null) throw new Oops(site, 'list_del of an entry that is not on a list');
+  if (next === null || prev === null)
+    throw new Oops(site, 'list_del of an entry that is not on a list');
   next.prev = prev;
   prev.next = next;
   link.next = null;

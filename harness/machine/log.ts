@@ -140,7 +140,8 @@ export class EventLog {
   }
 
   private leave(t: number, kind: number, cls: number, o: number, read: boolean, old: number): void {
-    if (cls === Class.SER || kind === Kind.WLOCK || (cls === Class.MEM && !read)) this.last[o] = old;
+    if (cls === Class.SER || kind === Kind.WLOCK || (cls === Class.MEM && !read))
+      this.last[o] = old;
     else if (kind === Kind.WUNLOCK) this.lastUnlock[o] = old;
     else if (kind === Kind.RUNLOCK) this.lastReadUnlock[o * MAX_THREADS + t] = old;
     else this.lastRead[o * MAX_THREADS + t] = old;
@@ -200,7 +201,8 @@ export class EventLog {
       const kind = this.kind[d];
       const cls = CLASS_OF[kind];
       if (cls === Class.NONE) continue;
-      if (this.obj2[d] >= 0) this.leave(t, kind, cls, this.obj2[d], this.rd2[d] === 1, this.prev2[d]);
+      if (this.obj2[d] >= 0)
+        this.leave(t, kind, cls, this.obj2[d], this.rd2[d] === 1, this.prev2[d]);
       this.leave(t, kind, cls, this.obj[d], this.rd[d] === 1, this.prev[d]);
     }
     this.length = Math.min(this.length, keep);

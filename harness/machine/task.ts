@@ -63,7 +63,8 @@ let initTask: Task | null = null;
 /** The task that runs; in init and exit a task of its own. Pseudo-threads have none: do not ask there. */
 export function current(): Task {
   const task = engine.inline ? initTask : tasks[engine.current];
-  if (task === null || task === undefined) throw new Error('Cannot name the current task: not in task context');
+  if (task === null || task === undefined)
+    throw new Error('Cannot name the current task: not in task context');
   return task;
 }
 
@@ -115,7 +116,9 @@ export function* scheduleTimeout(
     return 0;
   }
   const task = current();
-  const timer = (task.sleepTimer ??= newTimer('sleep', engine.users + task.slot, () => wakeSleeper(task)));
+  const timer = (task.sleepTimer ??= newTimer('sleep', engine.users + task.slot, () =>
+    wakeSleeper(task),
+  ));
   const start = yield* now(site);
   yield* armTimer(timer, start + ticks, site);
   yield* schedule(site, condition);
@@ -153,7 +156,10 @@ export function* signalPending(site: string): Kernel<boolean> {
 }
 
 /** Replaces the blocked set of the current task and answers the old one (sigprocmask SIG_SETMASK). */
-export function* setSigmask(blocked: ReadonlySet<string>, site: string): Kernel<ReadonlySet<string>> {
+export function* setSigmask(
+  blocked: ReadonlySet<string>,
+  site: string,
+): Kernel<ReadonlySet<string>> {
   const task = current();
   if (!taskConfig.signalsInUse || engine.inline) {
     const old = task.blocked;

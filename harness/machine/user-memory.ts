@@ -32,7 +32,13 @@ export class UserMemory {
   }
 
   /** Maps exactly `length` bytes at `start`; what stands before and behind is as it was. */
-  mapAt(start: number, length: number, readable: boolean, writable: boolean, backing: unknown = null): Range {
+  mapAt(
+    start: number,
+    length: number,
+    readable: boolean,
+    writable: boolean,
+    backing: unknown = null,
+  ): Range {
     const range: Range = { start, length, readable, writable, backing, stored: new Map() };
     this.ranges.push(range);
     return range;
@@ -89,7 +95,11 @@ export function* copyToUser(
   engine.observer.mightSleep(site);
   if (yield* injectFault(site)) return false;
   if (address >= PAGE_OFFSET) {
-    engine.observer.report('KASAN-WILD', site, `write of ${length} bytes to a kernel address chosen by the user`);
+    engine.observer.report(
+      'KASAN-WILD',
+      site,
+      `write of ${length} bytes to a kernel address chosen by the user`,
+    );
     return true;
   }
   if (!mm.permits(address, length, true)) return false;
@@ -98,7 +108,12 @@ export function* copyToUser(
 }
 
 /** copy_from_user: false on a fault. The value is what `load` finds; callers that need none ignore it. */
-export function* copyFromUser(mm: UserMemory, address: number, length: number, site: string): Kernel<boolean> {
+export function* copyFromUser(
+  mm: UserMemory,
+  address: number,
+  length: number,
+  site: string,
+): Kernel<boolean> {
   engine.observer.mightSleep(site);
   if (yield* injectFault(site)) return false;
   return address < PAGE_OFFSET && mm.permits(address, length, false);

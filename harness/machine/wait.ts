@@ -164,7 +164,8 @@ export function* removeWaitQueue(q: WaitQueue, entry: WaitEntry, site: string): 
 
 /** waitqueue_active() without the lock: a racy look, so an operation. */
 export function* waitqueueActive(q: WaitQueue, site: string): Kernel<boolean> {
-  if (q.active === null) throw new HarnessBug(`Cannot look at ${q.name} without its lock: make it lookedAt`);
+  if (q.active === null)
+    throw new HarnessBug(`Cannot look at ${q.name} without its lock: make it lookedAt`);
   return (yield* read(q.active, site)) !== 0;
 }
 
@@ -183,12 +184,22 @@ export function* wakeUp(
 }
 
 /** wake_up_interruptible(). */
-export function wakeUpInterruptible(q: WaitQueue, nr: number, key: number, site: string): Kernel<void> {
+export function wakeUpInterruptible(
+  q: WaitQueue,
+  nr: number,
+  key: number,
+  site: string,
+): Kernel<void> {
   return wakeUp(q, nr, key, site, TaskState.INTERRUPTIBLE);
 }
 
 /** prepare_to_wait(): queues the entry if it is not queued, and sets the state of a synchronous entry's task. */
-export function* prepareToWait(q: WaitQueue, entry: WaitEntry, state: number, site: string): Kernel<void> {
+export function* prepareToWait(
+  q: WaitQueue,
+  entry: WaitEntry,
+  state: number,
+  site: string,
+): Kernel<void> {
   yield* spinLockIrqsave(q.lock, site);
   entry.exclusive = false;
   if (!isLinked(entry.link)) {

@@ -10,7 +10,7 @@ interface MetaRow {
 }
 
 const any = /^\S(.*\S)?$/;
-const selectors = /^[A-Za-z0-9._+*-]+( +[A-Za-z0-9._+*-]+)*$/;
+const selectors = /^[A-Za-z0-9._+*<>=-]+( +[A-Za-z0-9._+*<>=-]+)*$/;
 const count = /^[0-9]{1,9}$/;
 
 /** All header keys. `name` is kept apart, as the program's name. */

@@ -6,7 +6,12 @@ export type Result =
   /** Descriptor-making calls; the numbers are the target's own and never compared. */
   | { readonly kind: 'fds'; readonly fds: readonly number[] }
   /** epoll_wait and poll: in the order delivered. `name` is the symbol given at registration, or the data. */
-  | { readonly kind: 'events'; readonly events: readonly ReportedEvent[] }
+  | {
+      readonly kind: 'events';
+      readonly events: readonly ReportedEvent[];
+      /** sys_epoll v11: events more that were returned at an address that is not mapped. */
+      readonly unread?: number;
+    }
   /** read: the count, and the bytes where the target keeps them. */
   | { readonly kind: 'bytes'; readonly count: number; readonly data: string }
   /** The call never returned, and never can. */

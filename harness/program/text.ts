@@ -145,7 +145,9 @@ class Parser {
   #startExpect(cursor: Cursor, head: string, at: Position): void {
     cursor.end('"expect:"');
     const selectors = head.split(/\s+/).slice(1);
-    const bad = selectors.find((selector) => !/^[A-Za-z0-9._+*-]+$/.test(selector));
+    const bad = selectors.find(
+      (selector) => !/^[A-Za-z0-9._+*-]+((<=|>=|<|>|=)\d+(\.\d+)*)?$/.test(selector),
+    );
     if (bad !== undefined)
       cursor.fail(
         `Cannot read target "${bad}": write it as 2.6.20, 2.5.44+sys_epoll-v11, 2.* or host`,

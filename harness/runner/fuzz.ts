@@ -127,7 +127,14 @@ class Fuzzer {
     for (let round = 0; this.whyStop() === null; round++) await this.round(round);
     const { programs, executions, complete, findings, broken } = this;
     const stopped = this.whyStop() ?? 'interrupted';
-    return { programs, executions, complete, findings, stopped, ...(broken === undefined ? {} : { broken }) };
+    return {
+      programs,
+      executions,
+      complete,
+      findings,
+      stopped,
+      ...(broken === undefined ? {} : { broken }),
+    };
   }
 
   private whyStop(): FuzzResult['stopped'] | null {
@@ -193,7 +200,11 @@ class Fuzzer {
       uninteresting,
       ...(options.preemptions === undefined ? {} : { preemptions: options.preemptions }),
     };
-    let behaviour = this.target.run(program, { ...common, strategy: options.strategy, runs: options.runs });
+    let behaviour = this.target.run(program, {
+      ...common,
+      strategy: options.strategy,
+      runs: options.runs,
+    });
     this.executions += behaviour.executions;
     if (!behaviour.complete && options.strategy === 'dpor') {
       const sampled = this.target.run(program, { ...common, strategy: 'pos', runs: SAMPLED_RUNS });
@@ -219,18 +230,15 @@ class Fuzzer {
     const saved = findingProgram(program, this.target.selector, found, options);
     const file = saveProgram(options.folder, signature, saved);
     const replay = `npx lostwake replay ${file}`;
-    const view = this.target.explain(
-      program,
-      {
-        schedule: found.schedule ?? '',
-        sentence: found.finding.message,
-        finding: signature,
-        docs: ids,
-        search: `${options.strategy}, seed ${options.seed}, ${complete ? 'this program explored completely' : 'sampled'}; replayed twice`,
-        replay,
-        options: { checks: checkHistory, timers: options.timers, faults: options.faults },
-      },
-    );
+    const view = this.target.explain(program, {
+      schedule: found.schedule ?? '',
+      sentence: found.finding.message,
+      finding: signature,
+      docs: ids,
+      search: `${options.strategy}, seed ${options.seed}, ${complete ? 'this program explored completely' : 'sampled'}; replayed twice`,
+      replay,
+      options: { checks: checkHistory, timers: options.timers, faults: options.faults },
+    });
     const entry: FuzzFinding = {
       signature,
       finding: found.finding,
@@ -256,7 +264,11 @@ function countCalls(program: Program): number {
 /** One run of fast-check: the first new signature becomes the target, then only it counts. */
 class Hunt {
   target: string | null = null;
-  smallest: { readonly program: Program; readonly found: FoundFinding; readonly complete: boolean } | null = null;
+  smallest: {
+    readonly program: Program;
+    readonly found: FoundFinding;
+    readonly complete: boolean;
+  } | null = null;
   firstCalls = 0;
   private readonly seen: ReadonlySet<string>;
 

@@ -47,20 +47,19 @@ export function replay(program: Program, options: ReplayOptions): ReplayResult {
     const first = replayOnce(run, program, schedule, sanitizers, checkHistory);
     const second = replayOnce(run, program, schedule, sanitizers, checkHistory);
     const signatures = [first, second].map((r) => r.findings.map(signatureOf).join('\n'));
-    if (signatures[0] !== signatures[1]) throw new Nondeterminism('Two replays of one schedule differ');
+    if (signatures[0] !== signatures[1])
+      throw new Nondeterminism('Two replays of one schedule differ');
     const [finding] = first.findings;
     const outcome = outcomeText(program, first.history.calls);
-    const view = target.explain(
-      program,
-      {
-        schedule: options.schedule,
-        sentence: finding?.message ?? `No finding; the outcome is ${outcome === '' ? 'empty' : outcome}.`,
-        ...(finding === undefined ? {} : { finding: signatureOf(finding) }),
-        search: 'replayed twice, the same both times',
-        replay: options.command,
-        options: { ...options, checks: checkHistory },
-      },
-    );
+    const view = target.explain(program, {
+      schedule: options.schedule,
+      sentence:
+        finding?.message ?? `No finding; the outcome is ${outcome === '' ? 'empty' : outcome}.`,
+      ...(finding === undefined ? {} : { finding: signatureOf(finding) }),
+      search: 'replayed twice, the same both times',
+      replay: options.command,
+      options: { ...options, checks: checkHistory },
+    });
     return { outcome, findings: first.findings, view };
   } catch (error) {
     if (error instanceof Nondeterminism) throw new UsageError(error.message);

@@ -38,7 +38,10 @@ export function findingProgram(
 
 /** Writes the program whole or not at all, and answers the path. Names are made from the signature. */
 export function saveProgram(folder: string, signature: string, program: Program): string {
-  const name = signature.replace(/[^A-Za-z0-9.]+/g, '-').replace(/^-|-$/g, '').toLowerCase();
+  const name = signature
+    .replace(/[^A-Za-z0-9.]+/g, '-')
+    .replace(/^-|-$/g, '')
+    .toLowerCase();
   mkdirSync(folder, { recursive: true });
   const path = join(folder, `${name}.prog`);
   const temporary = `${path}.part`;

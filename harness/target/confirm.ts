@@ -70,12 +70,16 @@ export function confirm(
   const signature = signatureOf(found.finding);
   const hash = parseSchedule(found.schedule).programHash;
   const replay = (schedule: Schedule): SanitizerFinding | undefined =>
-    replayOnce(run, program, schedule, sanitizers, checks).findings.find((f) => signatureOf(f) === signature);
+    replayOnce(run, program, schedule, sanitizers, checks).findings.find(
+      (f) => signatureOf(f) === signature,
+    );
   try {
     let shown = replay(parseSchedule(found.schedule));
     if (shown === undefined) {
       // Lock order is learnt from several runs: no single one needs to show it.
-      return found.finding.acrossRuns === true ? found : `${signature} did not show again in its own replay`;
+      return found.finding.acrossRuns === true
+        ? found
+        : `${signature} did not show again in its own replay`;
     }
     if (shown.predicted !== undefined) {
       shown = replay(reordered(witnessOrder(engine.log, shown.predicted.mustPrecede), hash));
@@ -104,9 +108,16 @@ function showTwice(
 ): Found | string {
   let last: Found | string = '';
   for (let i = 0; i < 2; i++) {
-    const { findings, history } = replayOnce(run, program, parseSchedule(schedule), sanitizers, checks);
+    const { findings, history } = replayOnce(
+      run,
+      program,
+      parseSchedule(schedule),
+      sanitizers,
+      checks,
+    );
     const finding = findings.find((f) => signatureOf(f) === signature);
-    if (finding === undefined) return `${signature} did not show in replay ${i + 1} of its schedule`;
+    if (finding === undefined)
+      return `${signature} did not show in replay ${i + 1} of its schedule`;
     last = { finding, schedule, history };
   }
   return last;

@@ -46,14 +46,19 @@ export function explainRun(
   if (checks !== undefined) findings.push(...checks(run.history(records), program));
   const finding = findings.find((f) => signatureOf(f) === what.finding) ?? findings[0];
   const decisive = finding?.steps.at(-1);
-  const columns = [...new Set([...program.threads.map((_, t) => `T${t + 1}`), ...tracer.steps.map((s) => s.name)])];
+  const columns = [
+    ...new Set([...program.threads.map((_, t) => `T${t + 1}`), ...tracer.steps.map((s) => s.name)]),
+  ];
   return {
     sentence: what.sentence,
     program,
     columns,
     rows: rowsOf(tracer.steps, records, decisive),
     ledger: ledgerOf(records, tracer.steps),
-    decisiveMeans: finding === undefined ? 'the step that decides it' : `${finding.detector}: ${finding.message}`,
+    decisiveMeans:
+      finding === undefined
+        ? 'the step that decides it'
+        : `${finding.detector}: ${finding.message}`,
     docs: [...new Set([...docsOf(program), ...(what.docs ?? [])])],
     search: what.search,
     replay: what.replay,
@@ -74,7 +79,8 @@ function rowsOf(
   const inThreads = records.filter((r) => r.thread >= 0);
   for (const [d, step] of steps.entries()) {
     const at = d + 1;
-    if (step.cause !== '') rows.push({ step: at, column: step.name, text: '', switchCause: step.cause });
+    if (step.cause !== '')
+      rows.push({ step: at, column: step.name, text: '', switchCause: step.cause });
     for (const r of inThreads)
       if (r.thread === step.thread && startsAt(r, d))
         rows.push({ step: at, column: step.name, text: printCall(r.call) });
@@ -91,7 +97,11 @@ function rowsOf(
   }
   for (const r of inThreads)
     if (r.end === Infinity)
-      rows.push({ step: steps.length, column: `T${r.thread + 1}`, text: `<${formatResult(r.result)}>` });
+      rows.push({
+        step: steps.length,
+        column: `T${r.thread + 1}`,
+        text: `<${formatResult(r.result)}>`,
+      });
   return rows;
 }
 

@@ -65,7 +65,10 @@ function plain(name: string, raw: (c: Caller, args: readonly Arg[]) => readonly 
   };
 }
 
-function makesFd(name: string, raw: (c: Caller, args: readonly Arg[]) => readonly number[]): Marshal {
+function makesFd(
+  name: string,
+  raw: (c: Caller, args: readonly Arg[]) => readonly number[],
+): Marshal {
   return function* (c, args) {
     const fd = yield* sys(c, name, raw(c, args));
     return descriptors(fd, [fd]);
@@ -81,7 +84,10 @@ function makesTwo(
     const address = c.arenas.bufferFor(labelled(call.args, 'pipefd'), c.thread, 4);
     const r = yield* sys(c, name, raw(c, args, address));
     if (r < 0) return value(r);
-    return descriptors(r, [Number(c.kernel.mm.load(address)), Number(c.kernel.mm.load(address + 4))]);
+    return descriptors(r, [
+      Number(c.kernel.mm.load(address)),
+      Number(c.kernel.mm.load(address + 4)),
+    ]);
   };
 }
 
@@ -203,8 +209,12 @@ function* epollWait(c: Caller, args: readonly Arg[], call: Call): Kernel<Result>
 function* batch(c: Caller, address: number, count: number): Kernel<Result> {
   if (count === 0) return { kind: 'events', events: [] };
   const slots = yield* loadSlots(address, count);
-  const events = slots.map((p) => ({ name: c.numberNames.get(p.fd) ?? String(p.fd), mask: p.revents }));
-  return { kind: 'events', events };
+  const events = slots.map((p) => ({
+    name: c.numberNames.get(p.fd) ?? String(p.fd),
+    mask: p.revents,
+  }));
+  const unread = count - slots.length;
+  return unread === 0 ? { kind: 'events', events } : { kind: 'events', events, unread };
 }
 
 function eventsAt(c: Caller, address: number, count: number): Result {
@@ -212,8 +222,7 @@ function eventsAt(c: Caller, address: number, count: number): Result {
   for (let i = 0; i < count; i++) {
     // The kernel stored an epoll_event here: that is what the call promised.
     const e = c.kernel.mm.load(address + EVENT_SIZE * i) as
-      | { readonly events: number; readonly data: number }
-      | undefined;
+      { readonly events: number; readonly data: number } | undefined;
     // A store to an address that the process cannot read back (a kernel address) shows as nothing.
     if (e !== undefined) events.push({ name: c.symbols.nameOf(e.data), mask: e.events >>> 0 });
   }
@@ -228,7 +237,12 @@ function* epollPwait(c: Caller, args: readonly Arg[], call: Call): Kernel<Result
   if (mask?.kind === 'signals') c.kernel.mm.store(maskAddress, mask.names);
   else if (mask?.kind === 'pointer') maskAddress = c.arenas.bufferFor(mask, c.thread, 8);
   const r = yield* sys(c, 'epoll_pwait', [
-    epfd, address, intOf(args[1]), intOf(args[2]), maskAddress, intOf(labelled(call.args, 'sigsetsize'), 8),
+    epfd,
+    address,
+    intOf(args[1]),
+    intOf(args[2]),
+    maskAddress,
+    intOf(labelled(call.args, 'sigsetsize'), 8),
   ]);
   return r < 0 ? value(r) : eventsAt(c, address, r);
 }
@@ -307,7 +321,12 @@ const first = (c: Caller, args: readonly Arg[]): readonly number[] => [fdOf(args
 const MARSHAL: Readonly<Record<string, Marshal>> = {
   pipe: makesTwo('pipe', (_c, _args, address) => [address]),
   pipe2: makesTwo('pipe2', (_c, args, address) => [address, bitsOf(args[0])]),
-  socketpair: makesTwo('socketpair', (_c, args, address) => [bitsOf(args[0]), bitsOf(args[1]), 0, address]),
+  socketpair: makesTwo('socketpair', (_c, args, address) => [
+    bitsOf(args[0]),
+    bitsOf(args[1]),
+    0,
+    address,
+  ]),
   listen: makesFd('listen', (_c, args) => [bitsOf(args[0])]),
   connect: makesFd('connect', (c, args) => [fdOf(args[0], c.scope), bitsOf(args[1])]),
   accept: makesFd('accept', (c, args) => [fdOf(args[0], c.scope), bitsOf(args[1])]),

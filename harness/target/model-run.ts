@@ -62,18 +62,16 @@ export class ModelRun implements Scenario {
   private readonly tableRaces: boolean;
   private readonly flagsRace: boolean;
 
-  constructor(
-    program: Program,
-    kernel: BuiltKernel,
-    options: ModelRunOptions,
-  ) {
+  constructor(program: Program, kernel: BuiltKernel, options: ModelRunOptions) {
     this.program = program;
     this.kernel = kernel;
     this.options = options;
     this.threads = program.threads.length;
     this.sysEpoll = isSysEpoll(kernelIdOf(kernel.spec));
     this.initSlots = program.init.map((call, index) => newSlot(call, INIT, index));
-    this.threadSlots = program.threads.map((calls, t) => calls.map((call, i) => newSlot(call, t, i)));
+    this.threadSlots = program.threads.map((calls, t) =>
+      calls.map((call, i) => newSlot(call, t, i)),
+    );
     this.scopes = program.threads.map(() => new Scope(this.outer));
     this.hasSignals = program.threads.some((calls) => calls.some((c) => c.name === 'kill'));
     this.flagsRace = this.threads > 1 && program.threads.flat().some((c) => c.name === 'fcntl');
@@ -165,7 +163,14 @@ export class ModelRun implements Scenario {
     if (slot.thread === INIT) {
       const at = slot.index - this.initSlots.length - 1;
       const result = slot.result ?? HANG;
-      records.push({ thread: INIT, index: slot.index, call: slot.call, result, start: at, end: at });
+      records.push({
+        thread: INIT,
+        index: slot.index,
+        call: slot.call,
+        result,
+        start: at,
+        end: at,
+      });
       return;
     }
     const result = slot.result ?? (engine.oops[slot.thread] === null ? HANG : KILLED);
@@ -209,14 +214,23 @@ export class ModelRun implements Scenario {
 
   /** Result of a call of the last execution, for reports. */
   resultOf(thread: number, index: number): Result | null {
-    return (thread === INIT ? this.initSlots : (this.threadSlots[thread] ?? []))[index]?.result ?? null;
+    return (
+      (thread === INIT ? this.initSlots : (this.threadSlots[thread] ?? []))[index]?.result ?? null
+    );
   }
 }
 
 function newSlot(call: Call, thread: number, index: number): Slot {
   return {
-    call, thread, index,
-    result: null, reached: false, from: 0, to: 0, startTick: 0, endTick: 0,
+    call,
+    thread,
+    index,
+    result: null,
+    reached: false,
+    from: 0,
+    to: 0,
+    startTick: 0,
+    endTick: 0,
   };
 }
 
@@ -234,7 +248,18 @@ function span(slot: Slot, own: readonly number[], returned: boolean): readonly [
   return [start, own[slot.to - 1]];
 }
 
-const MAKES = new Set(['pipe', 'pipe2', 'socketpair', 'accept', 'connect', 'listen', 'dup', 'dup2', 'open', 'epoll_create']);
+const MAKES = new Set([
+  'pipe',
+  'pipe2',
+  'socketpair',
+  'accept',
+  'connect',
+  'listen',
+  'dup',
+  'dup2',
+  'open',
+  'epoll_create',
+]);
 
 /**
  * Whether lookups of descriptors race with anything: a thread closes or replaces one, or makes one while another
@@ -242,11 +267,14 @@ const MAKES = new Set(['pipe', 'pipe2', 'socketpair', 'accept', 'connect', 'list
  */
 function racesOnDescriptors(program: Program): boolean {
   const calls = program.threads.flat();
-  if (calls.some((c) => c.name === 'close' || c.name === 'dup2' || c.name === 'munmap')) return true;
+  if (calls.some((c) => c.name === 'close' || c.name === 'dup2' || c.name === 'munmap'))
+    return true;
   // A second open of a pipe end: the counts of its ends, which poll looks at, change as with a close.
   if (calls.some((c) => c.name === 'open' && c.args[1]?.kind === 'name')) return true;
   const makes = calls.some((c) => MAKES.has(c.name));
-  const guesses = calls.some((c) => c.args.some((a) => a.kind === 'int' && c.name !== 'epoll_wait'));
+  const guesses = calls.some((c) =>
+    c.args.some((a) => a.kind === 'int' && c.name !== 'epoll_wait'),
+  );
   const createsSet = calls.some((c) => c.name === 'epoll_create');
   return createsSet || (makes && guesses);
 }

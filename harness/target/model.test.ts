@@ -219,10 +219,16 @@ const RACED: readonly (readonly [string, string, string, readonly string[]])[] =
     ['x=1 y=0', 'x=1 y=1'],
   ],
   [
-    V11,
+    K2620,
     'the ends of a pipe, by a second open',
-    'init:\n  r, w = pipe2(O_NONBLOCK)\n  close(r)\nT1:\n  q = open("/proc/self/fd/", w)\nT2:\n  p = poll([w:POLLIN], 0)\n',
-    ['p=[]', 'p=[w:ERR]'],
+    'init:\n  A = epoll_create(1)\n  r, w = pipe2(O_NONBLOCK)\n  epoll_ctl(A, EPOLL_CTL_ADD, w, EPOLLOUT)\n  close(r)\nT1:\n  q = open("/proc/self/fd/", w)\nT2:\n  x = epoll_wait(A, 8, 0)\n',
+    ['x=[w:OUT]', 'x=[w:OUT|ERR]'],
+  ],
+  [
+    V11,
+    'HUP of a FIFO that is being opened for writing',
+    'init:\n  mkfifo("f")\n  r = open("f", O_RDONLY|O_NONBLOCK)\nT1:\n  w = open("f", O_WRONLY|O_NONBLOCK)\nT2:\n  p = poll([r:POLLIN], 0)\n',
+    ['p=[]'],
   ],
   [
     K2620,

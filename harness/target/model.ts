@@ -70,14 +70,21 @@ export class ModelTarget implements Target {
     for (const call of [...program.init, ...program.threads.flat()]) {
       const spec = syscallOf(call.name);
       if (spec === null || !isModelled(call.name)) return `${call.name}() is not modelled`;
-      if (!spec.exists(id)) return `${call.name}() does not exist on ${this.selector}: it is on ${spec.where}`;
+      if (!spec.exists(id))
+        return `${call.name}() does not exist on ${this.selector}: it is on ${spec.where}`;
     }
     return null;
   }
 
   run(program: Program, options: RunOptions): Behaviour {
     const entry = strategyNamed(options.strategy ?? 'dpor');
-    return new Exploration(this, program, this.modelRun(program, options), entry, options).behaviour();
+    return new Exploration(
+      this,
+      program,
+      this.modelRun(program, options),
+      entry,
+      options,
+    ).behaviour();
   }
 
   /** The scenario of a program on this kernel. */
@@ -132,7 +139,13 @@ class Exploration {
   private outOfSteps = 0;
   private broken: string | undefined;
 
-  constructor(target: ModelTarget, program: Program, run: ModelRun, entry: StrategyEntry, options: RunOptions) {
+  constructor(
+    target: ModelTarget,
+    program: Program,
+    run: ModelRun,
+    entry: StrategyEntry,
+    options: RunOptions,
+  ) {
     this.target = target;
     this.program = program;
     this.run = run;
@@ -164,15 +177,22 @@ class Exploration {
     });
     if (strategy instanceof Dpor && strategy.sleepSetBlocked > 0)
       this.broken ??= `${strategy.sleepSetBlocked} executions were sleep-set blocked: the explorer is not exact here`;
-    const bounded = strategy instanceof Dfs && strategy.bounded ? `preemptions ${options.preemptions ?? 0}` : '';
+    const bounded =
+      strategy instanceof Dfs && strategy.bounded ? `preemptions ${options.preemptions ?? 0}` : '';
     return this.result(this.whyIncomplete(end, runs, stopped, bounded));
   }
 
-  private whyIncomplete(end: string, runs: number, stopped: string, bounded: string): string | undefined {
+  private whyIncomplete(
+    end: string,
+    runs: number,
+    stopped: string,
+    bounded: string,
+  ): string | undefined {
     if (!this.entry.exhaustive) return `sampled, ${this.executions} runs`;
     if (end === 'executions') return `executions ${runs}`;
     if (stopped !== '') return stopped;
-    if (this.outOfSteps > 0) return `steps ${engine.maxSteps} reached in ${this.outOfSteps} executions`;
+    if (this.outOfSteps > 0)
+      return `steps ${engine.maxSteps} reached in ${this.outOfSteps} executions`;
     return bounded === '' ? undefined : bounded;
   }
 
@@ -208,7 +228,10 @@ class Exploration {
     const outcome = this.outcomes.get(text);
     if (outcome !== undefined) outcome.times++;
     else if (reason !== 'steps')
-      this.outcomes.set(text, { first: { text, records, history, times: 1, schedule: this.token() }, times: 1 });
+      this.outcomes.set(text, {
+        first: { text, records, history, times: 1, schedule: this.token() },
+        times: 1,
+      });
     for (const finding of this.sanitizers.findings()) this.note(finding, history);
     if (reason !== 'steps') for (const finding of this.check(history)) this.note(finding, history);
   }
@@ -251,7 +274,13 @@ class Exploration {
     for (const [signature, { first, times }] of this.findings) {
       if (this.options.uninteresting?.(signature) === true) continue;
       const { raw, schedule, history } = first;
-      const shown = confirm(this.run, this.program, { finding: raw, schedule, history }, this.sanitizers, this.options.checks);
+      const shown = confirm(
+        this.run,
+        this.program,
+        { finding: raw, schedule, history },
+        this.sanitizers,
+        this.options.checks,
+      );
       if (typeof shown === 'string') this.broken ??= shown;
       else if (shown !== null) list.push({ ...shown, times });
     }

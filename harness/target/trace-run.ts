@@ -18,11 +18,31 @@ export interface TracedStep {
 }
 
 const VERBS: Readonly<Record<string, string>> = {
-  LOCK: 'lock', TRYLOCK: 'trylock', UNLOCK: 'unlock', RLOCK: 'read_lock', RUNLOCK: 'read_unlock',
-  WLOCK: 'write_lock', WUNLOCK: 'write_unlock', READ: 'read', WRITE: 'write', ADD: 'add to',
-  SET: 'set', WAKE: 'wake', AWAIT: 'sleep until', RWSEM_ASK: 'down', RWSEM_GRANT: 'get', RWSEM_UP: 'up',
-  ARM: 'arm timer on', CANCEL: 'cancel timer on', FIRE: 'timer fires on', NOW: 'read clock of',
-  CHOICE: 'choose', JOIN: 'wait for', RELAX: 'spin on', DOWN: 'down', UP: 'up',
+  LOCK: 'lock',
+  TRYLOCK: 'trylock',
+  UNLOCK: 'unlock',
+  RLOCK: 'read_lock',
+  RUNLOCK: 'read_unlock',
+  WLOCK: 'write_lock',
+  WUNLOCK: 'write_unlock',
+  READ: 'read',
+  WRITE: 'write',
+  ADD: 'add to',
+  SET: 'set',
+  WAKE: 'wake',
+  AWAIT: 'sleep until',
+  RWSEM_ASK: 'down',
+  RWSEM_GRANT: 'get',
+  RWSEM_UP: 'up',
+  ARM: 'arm timer on',
+  CANCEL: 'cancel timer on',
+  FIRE: 'timer fires on',
+  NOW: 'read clock of',
+  CHOICE: 'choose',
+  JOIN: 'wait for',
+  RELAX: 'spin on',
+  DOWN: 'down',
+  UP: 'up',
 };
 
 const TASK_STATES: Readonly<Record<number, string>> = {
@@ -61,7 +81,9 @@ export class Tracer implements Strategy {
     if (engine.oops[t] !== null) return `${name} died (oops)`;
     if (!engine.isLive(t)) return `${name} finished`;
     if (engine.isEnabled(t)) return `${name} preempted by the schedule`;
-    return engine.pKind[t] === Kind.AWAIT ? `${name} sleeps` : `${name} waits for ${this.nameOf(engine.pObj[t])}`;
+    return engine.pKind[t] === Kind.AWAIT
+      ? `${name} sleeps`
+      : `${name} waits for ${this.nameOf(engine.pObj[t])}`;
   }
 
   alternative(t: number, n: number): number {
