@@ -4,10 +4,9 @@ import type { CallRecord } from '../history/history.ts';
 import type { Facts } from './check.ts';
 import type { Direction, Since } from './owed.ts';
 import { PAGE_PIPE } from './owed.ts';
-import { HUP, OUT, pipeFill, readinessOf } from './readiness.ts';
-import { isWait, setOf, type Registration } from './registrations.ts';
+import { ERR, HUP, IN, OUT, pipeFill, readinessOf } from './readiness.ts';
+import { isWait, lastArms, setOf, type Ctl, type Registration } from './registrations.ts';
 import {
-  descriptorOf,
   hasReturned,
   isPerhapsReleased,
   type Descriptor,
@@ -42,16 +41,40 @@ function causeOutside(facts: Facts, loss: Loss): string | null {
   if (facts.world.isV11 && descriptor.how === 'open') return 'reopened-pipe';
   if (isNumberReused(facts, loss)) return 'number-reused';
   if (hasFaulted(facts, loss)) return 'after-efault';
+  if (isUnread(facts, loss)) return 'unmapped';
   if (hasLostSlots(registration.set)) return 'no-slot';
   if (isHidden(facts, loss)) return 'stale-hides-ready';
   if (!facts.world.isV11) return null;
+  return stolenSite(facts, loss);
+}
+
+/**
+ * Another registration of the file was undone while ours was in: v11 takes the first callback of the file, whosever
+ * it is (E-B6, E-B7). Ours was taken if more were than stood before it.
+ */
+function stolenSite(facts: Facts, loss: Loss): string | null {
+  const { registration, descriptor } = loss;
   const others = facts.registrations.filter(
-    (other) =>
-      other !== registration && isOfFile(other, descriptor.file) && wasUndone(facts, other, loss),
+    (other) => other !== registration && isOfFile(other, descriptor.file),
   );
-  if (others.some((other) => other.set === registration.set)) return 'dup-registered';
-  if (others.length > 0) return 'two-sets';
-  return isUnmapped(facts, loss) ? 'unmapped' : null;
+  const undone = others.filter((other) => wasUndone(facts, other, loss));
+  if (undone.length <= others.filter((other) => isAhead(facts, other, loss)).length) return null;
+  return undone.some((other) => other.set === registration.set) ? 'dup-registered' : 'two-sets';
+}
+
+/** The other was put in before ours, and was still in then. */
+function isAhead(facts: Facts, other: Registration, loss: Loss): boolean {
+  const { before } = facts.world.history;
+  const ours = loss.registration.ctls.filter(putsIn);
+  const isBeforeOurs = (ctl: Ctl): boolean => ours.every((one) => before(ctl.record, one.record));
+  return (
+    other.ctls.some((ctl) => putsIn(ctl) && isBeforeOurs(ctl)) &&
+    !other.ctls.some((ctl) => ctl.op === 'DEL' && ctl.isDone && isBeforeOurs(ctl))
+  );
+}
+
+function putsIn(ctl: Ctl): boolean {
+  return (ctl.op === 'ADD' || ctl.op === 'PUT') && (ctl.isDone || ctl.isUnknown);
 }
 
 /** The wait asked for fewer events than there are members: others may have filled the batch (E-B49). */
@@ -63,23 +86,16 @@ function isHidden(facts: Facts, loss: Loss): boolean {
   return max?.kind === 'int' && max.value < members.length;
 }
 
-/** A wait took a batch while some mapping that may have been the set's was gone: the batch cannot be read. */
-function isUnmapped(facts: Facts, loss: Loss): boolean {
-  const { history } = facts.world;
-  const { set } = loss.registration;
-  const unmapped = history.calls.filter((record) => {
-    const of = descriptorOf(facts.world, record, record.call.args[1]);
-    return record.call.name === 'munmap' && (of === null || of.file === set);
-  });
-  const batches = history.calls.filter(
+/** A wait returned a batch at an address where the mapping was gone. */
+function isUnread(facts: Facts, loss: Loss): boolean {
+  return facts.world.history.calls.some(
     (record) =>
       isWait(record) &&
-      setOf(facts.world, record) === set &&
-      record.result.kind !== 'errno' &&
-      record.result.kind !== 'hang' &&
+      setOf(facts.world, record) === loss.registration.set &&
+      record.result.kind === 'events' &&
+      record.result.unread !== undefined &&
       isBeforeLoss(facts, loss, record),
   );
-  return unmapped.some((gone) => batches.some((wait) => !history.before(wait, gone)));
 }
 
 /** True if the call may have had its part in the loss: it was not made when the sleeper had returned. */
@@ -96,14 +112,12 @@ function isOfFile(registration: Registration, file: OpenFile): boolean {
   return registration.ctls.some((ctl) => ctl.descriptor.file === file && ctl.op !== 'DEL');
 }
 
-/** Removed from its set again, or the set was closed, while ours was in: v11 takes the first callback it meets. */
+/** Removed from its set again, or the set was closed, while ours was in. */
 function wasUndone(facts: Facts, registration: Registration, loss: Loss): boolean {
   const { world } = facts;
   const isSinceOurs = (record: CallRecord): boolean =>
     isBeforeLoss(facts, loss, record) &&
-    loss.registration.ctls.some(
-      (ctl) => ctl.op !== 'DEL' && ctl.op !== 'MOD' && !world.history.before(record, ctl.record),
-    );
+    loss.registration.ctls.some((ctl) => putsIn(ctl) && !world.history.before(record, ctl.record));
   return (
     registration.ctls.some(
       (ctl) => ctl.op === 'DEL' && (ctl.isDone || ctl.isUnknown) && isSinceOurs(ctl.record),
@@ -155,14 +169,33 @@ function levelSite(loss: Loss): string {
 }
 
 function endSite(facts: Facts, loss: Loss): string {
+  const { world } = facts;
   const file = loss.descriptor.file;
+  const arm = lastArms(world, loss.registration, momentOf(loss)).at(-1);
+  const isLooked = loss.since?.kind === 'would-block' || arm === undefined;
+  const place = arm?.op === 'MOD' ? 'mod' : 'add';
+  if (!isLooked) {
+    const { must, isEndOnly } = readinessOf(world, facts.registrations, file, arm.record);
+    if ((must & (isEndOnly ? HUP | ERR | IN : HUP | ERR)) !== 0) return `end-at-${place}`;
+  }
   const isLocal = file.calls.some(
-    (record) => record.call.name === 'shutdown' && record.result.kind === 'value',
+    (record) =>
+      record.call.name === 'shutdown' &&
+      record.result.kind === 'value' &&
+      isBeforeLoss(facts, loss, record),
   );
   if (isLocal) return 'local-shutdown';
-  const asked = loss.registration.ctls.some((ctl) => ctl.op !== 'DEL' && (ctl.mask & HUP) !== 0);
-  if (!asked && facts.world.isV11) return 'hup-not-asked';
-  return loss.since?.kind === 'add' ? 'end-at-add' : 'end-after-look';
+  if (world.isV11 && !isEndAsked(facts, loss)) return 'hup-not-asked';
+  return isLooked ? 'end-after-look' : `end-after-${place}`;
+}
+
+/** The mask it had last has POLLHUP. With epoll-acsem every ADD asks for it. */
+function isEndAsked(facts: Facts, loss: Loss): boolean {
+  const { world } = facts;
+  const isForced = world.kernel.patches.includes('epoll-acsem');
+  return lastArms(world, loss.registration, momentOf(loss)).every(
+    (arm) => (arm.mask & HUP) !== 0 || (isForced && arm.op === 'ADD'),
+  );
 }
 
 function wouldBlockSite(facts: Facts, loss: Loss, since: Since): string {
