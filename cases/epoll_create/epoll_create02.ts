@@ -1,7 +1,8 @@
 import { defineCase } from '../../harness/case-api.ts';
 
 export default defineCase({
-  verifies: 'epoll_create() refuses sizes below one, where sys_epoll refuses only what needs pages it cannot count',
+  verifies:
+    'epoll_create() refuses sizes below one, where sys_epoll refuses only what needs pages it cannot count',
   docs: 'E-R1 E-R87 E-B34',
   ltp: 'epoll_create02',
   on: '2.5.44+sys_epoll-v11 2.6.20 host',

@@ -5,7 +5,8 @@ const FREE = 1021;
 const PIPES_IN_INIT = 505;
 
 export default defineCase({
-  verifies: 'epoll_create() says EMFILE when the descriptor table is full, and works again after a close()',
+  verifies:
+    'epoll_create() says EMFILE when the descriptor table is full, and works again after a close()',
   docs: 'E-R1 E-R87',
   ltp: 'epoll_create03',
   on: '2.5.44+sys_epoll-v11 2.6.20',

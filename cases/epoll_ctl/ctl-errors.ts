@@ -16,11 +16,36 @@ const rows: readonly Row[] = [
   { why: 'epfd was closed', call: 'epoll_ctl(z, EPOLL_CTL_DEL, r, EPOLLIN)', errno: 'EBADF' },
   { why: 'op is zero', call: 'epoll_ctl(A, 0, r, EPOLLIN)', errno: 'EINVAL' },
   { why: 'op is four', call: 'epoll_ctl(A, 4, r, EPOLLIN)', errno: 'EINVAL' },
-  { why: 'event is unmapped in ADD', call: 'epoll_ctl(A, EPOLL_CTL_ADD, w, BAD)', errno: 'EFAULT', on: mainline },
-  { why: 'event is NULL in MOD', call: 'epoll_ctl(A, EPOLL_CTL_MOD, r, NULL)', errno: 'EFAULT', on: mainline },
-  { why: 'event is in the kernel', call: 'epoll_ctl(A, EPOLL_CTL_MOD, r, KERNEL)', errno: 'EFAULT', on: mainline },
-  { why: 'event before epfd', call: 'epoll_ctl(-1, EPOLL_CTL_ADD, w, NULL)', errno: 'EFAULT', on: mainline },
-  { why: 'DEL reads no event but looks at epfd', call: 'epoll_ctl(-1, EPOLL_CTL_DEL, r, BAD)', errno: 'EBADF', on: mainline },
+  {
+    why: 'event is unmapped in ADD',
+    call: 'epoll_ctl(A, EPOLL_CTL_ADD, w, BAD)',
+    errno: 'EFAULT',
+    on: mainline,
+  },
+  {
+    why: 'event is NULL in MOD',
+    call: 'epoll_ctl(A, EPOLL_CTL_MOD, r, NULL)',
+    errno: 'EFAULT',
+    on: mainline,
+  },
+  {
+    why: 'event is in the kernel',
+    call: 'epoll_ctl(A, EPOLL_CTL_MOD, r, KERNEL)',
+    errno: 'EFAULT',
+    on: mainline,
+  },
+  {
+    why: 'event before epfd',
+    call: 'epoll_ctl(-1, EPOLL_CTL_ADD, w, NULL)',
+    errno: 'EFAULT',
+    on: mainline,
+  },
+  {
+    why: 'DEL reads no event but looks at epfd',
+    call: 'epoll_ctl(-1, EPOLL_CTL_DEL, r, BAD)',
+    errno: 'EBADF',
+    on: mainline,
+  },
   {
     why: 'DEL of a closed fd',
     call: 'epoll_ctl(A, EPOLL_CTL_DEL, -1, EPOLLIN)',
@@ -60,7 +85,8 @@ const rows: readonly Row[] = [
 ];
 
 export default defineCase({
-  verifies: 'epoll_ctl() tests its arguments in one order: event, epfd, fd, kind of file, registration',
+  verifies:
+    'epoll_ctl() tests its arguments in one order: event, epfd, fd, kind of file, registration',
   docs: 'E-R2 E-R88',
   on: '2.5.44+sys_epoll-v11 2.6.20 host',
   rows,

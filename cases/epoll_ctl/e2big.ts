@@ -4,7 +4,8 @@ const CAPACITY = 512;
 const numbers = [...Array(CAPACITY).keys()];
 
 export default defineCase({
-  verifies: 'sys_epoll refuses a descriptor when every slot has one, and takes it once another has left',
+  verifies:
+    'sys_epoll refuses a descriptor when every slot has one, and takes it once another has left',
   docs: 'E-R1 E-R3',
   on: '2.5.44+sys_epoll-v11',
   rows: [{ why: 'one page of slots', size: 1 }],

@@ -36,8 +36,16 @@ const rows: readonly Row[] = [
     errno: 'EFAULT',
     on: '2.6.20 host',
   },
-  { why: 'DEL of what is not there', call: 'epoll_ctl(A, EPOLL_CTL_DEL, r, EPOLLIN)', errno: 'ENOENT' },
-  { why: 'MOD of what is not there', call: 'epoll_ctl(A, EPOLL_CTL_MOD, r, EPOLLIN)', errno: 'ENOENT' },
+  {
+    why: 'DEL of what is not there',
+    call: 'epoll_ctl(A, EPOLL_CTL_DEL, r, EPOLLIN)',
+    errno: 'ENOENT',
+  },
+  {
+    why: 'MOD of what is not there',
+    call: 'epoll_ctl(A, EPOLL_CTL_MOD, r, EPOLLIN)',
+    errno: 'ENOENT',
+  },
   {
     why: 'ADD of what is there',
     setup: 'a = epoll_ctl(A, EPOLL_CTL_ADD, r, EPOLLIN)',

@@ -5,10 +5,34 @@ export default defineCase({
   docs: 'E-R89 E-R106',
   ltp: 'epoll_pwait01',
   rows: [
-    { why: 'epoll_pwait, masked', call: 'epoll_pwait', mask: '{SIGUSR1}', answer: '{r:IN}', on: '2.6.20 host' },
-    { why: 'epoll_pwait, not masked', call: 'epoll_pwait', mask: '{}', answer: 'EINTR', on: '2.6.20 host' },
-    { why: 'epoll_pwait2, masked', call: 'epoll_pwait2', mask: '{SIGUSR1}', answer: '{r:IN}', on: 'host' },
-    { why: 'epoll_pwait2, not masked', call: 'epoll_pwait2', mask: '{}', answer: 'EINTR', on: 'host' },
+    {
+      why: 'epoll_pwait, masked',
+      call: 'epoll_pwait',
+      mask: '{SIGUSR1}',
+      answer: '{r:IN}',
+      on: '2.6.20 host',
+    },
+    {
+      why: 'epoll_pwait, not masked',
+      call: 'epoll_pwait',
+      mask: '{}',
+      answer: 'EINTR',
+      on: '2.6.20 host',
+    },
+    {
+      why: 'epoll_pwait2, masked',
+      call: 'epoll_pwait2',
+      mask: '{SIGUSR1}',
+      answer: '{r:IN}',
+      on: 'host',
+    },
+    {
+      why: 'epoll_pwait2, not masked',
+      call: 'epoll_pwait2',
+      mask: '{}',
+      answer: 'EINTR',
+      on: 'host',
+    },
   ],
   program: ({ call, mask, answer }) => `
 init:

@@ -23,7 +23,14 @@ function exactly(ms: number): Row[] {
 
 /** On the host nothing can be said of lateness; a timer of four fifths of the time has expired before. */
 function neverEarly(call: string, ms: number): Row {
-  return { why: `${call}, ${ms} ms are never early`, call, ms, other: ms * 0.8, outcomes: ['{}'], on: 'host' };
+  return {
+    why: `${call}, ${ms} ms are never early`,
+    call,
+    ms,
+    other: ms * 0.8,
+    outcomes: ['{}'],
+    on: 'host',
+  };
 }
 
 function onModel({ call, ms, other, outcomes }: Row): string {

@@ -14,7 +14,13 @@ const models = '2.5.44+sys_epoll-v11 2.6.20';
 /** One tick before and one tick after the timeout, in virtual time. */
 function exactly(ms: number): Row[] {
   return [
-    { why: `${ms} ms and a write one tick before`, ms, other: ms - 1, outcomes: ['{r:IN}'], on: models },
+    {
+      why: `${ms} ms and a write one tick before`,
+      ms,
+      other: ms - 1,
+      outcomes: ['{r:IN}'],
+      on: models,
+    },
     { why: `${ms} ms and a write one tick after`, ms, other: ms + 1, outcomes: ['{}'], on: models },
   ];
 }
@@ -26,7 +32,13 @@ function neverEarly(ms: number): Row {
 
 const rows: readonly Row[] = [
   ...[1, 2, 5, 10, 25, 100, 1000].flatMap(exactly),
-  { why: '10 ms and a write in that tick', ms: 10, other: 10, outcomes: ['{}', '{r:IN}'], on: models },
+  {
+    why: '10 ms and a write in that tick',
+    ms: 10,
+    other: 10,
+    outcomes: ['{}', '{r:IN}'],
+    on: models,
+  },
   ...[5, 10, 25, 100].map(neverEarly),
 ];
 

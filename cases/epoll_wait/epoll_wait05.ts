@@ -4,15 +4,26 @@ const unix = 's, t = socketpair(AF_UNIX, SOCK_STREAM)';
 const loopback = 'l = listen()\n  s = connect(l)\n  t = accept(l)';
 
 export default defineCase({
-  verifies: 'shutting down the own receiving side is reported as RDHUP, and as IN; sys_epoll is not told',
+  verifies:
+    'shutting down the own receiving side is reported as RDHUP, and as IN; sys_epoll is not told',
   docs: 'E-R127 E-R131 E-B24',
   ltp: 'epoll_wait05',
   on: '2.5.44+sys_epoll-v11 2.6.20 host',
   rows: [
     { why: 'AF_UNIX, RDHUP', make: unix, events: 'EPOLLRDHUP', answer: '{s:RDHUP}' },
-    { why: 'AF_UNIX, IN and RDHUP', make: unix, events: 'EPOLLIN|EPOLLRDHUP', answer: '{s:IN|RDHUP}' },
+    {
+      why: 'AF_UNIX, IN and RDHUP',
+      make: unix,
+      events: 'EPOLLIN|EPOLLRDHUP',
+      answer: '{s:IN|RDHUP}',
+    },
     { why: 'loopback, RDHUP', make: loopback, events: 'EPOLLRDHUP', answer: '{s:RDHUP}' },
-    { why: 'loopback, IN and RDHUP', make: loopback, events: 'EPOLLIN|EPOLLRDHUP', answer: '{s:IN|RDHUP}' },
+    {
+      why: 'loopback, IN and RDHUP',
+      make: loopback,
+      events: 'EPOLLIN|EPOLLRDHUP',
+      answer: '{s:IN|RDHUP}',
+    },
   ],
   program: ({ make, events, answer }) => `
 init:

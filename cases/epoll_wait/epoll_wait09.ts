@@ -21,7 +21,8 @@ function levels(depth: number): number[] {
 }
 
 export default defineCase({
-  verifies: 'IN at the bottom of a chain of sets is seen in every set of it, as far down as the kernel goes',
+  verifies:
+    'IN at the bottom of a chain of sets is seen in every set of it, as far down as the kernel goes',
   docs: 'E-R95 E-R111 E-B51 E-B18',
   ltp: 'epoll_wait09',
   rows,
@@ -37,7 +38,10 @@ ${chain.map((n) => `  e${n} = epoll_create(1)`).join('\n')}
 ${chain.map((n) => `  epoll_ctl(e${n}, EPOLL_CTL_ADD, ${child(n)}, EPOLLIN)`).join('\n')}
 T1:
   n = write(w, "a")
-${chain.toReversed().map((n) => `  x${n} = epoll_wait(e${n}, 8, 0)`).join('\n')}
+${chain
+  .toReversed()
+  .map((n) => `  x${n} = epoll_wait(e${n}, 8, 0)`)
+  .join('\n')}
 expect:
   always n=1 ${seen((n) => n <= DEEPEST)}
 expect 2.5.44+sys_epoll-v11:

@@ -1,7 +1,8 @@
 import { defineCase } from '../../harness/case-api.ts';
 
 export default defineCase({
-  verifies: 'the close of the last writer ends a wait for the read end with HUP; on sys_epoll only if HUP is asked for',
+  verifies:
+    'the close of the last writer ends a wait for the read end with HUP; on sys_epoll only if HUP is asked for',
   docs: 'E-R18 E-R124 E-R144 E-B17',
   ltp: 'epoll_wait11',
   on: '2.5.44+sys_epoll-v11 2.6.20 host',

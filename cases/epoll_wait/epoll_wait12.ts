@@ -1,7 +1,8 @@
 import { defineCase } from '../../harness/case-api.ts';
 
 export default defineCase({
-  verifies: 'the close of the last reader of a full pipe ends a wait for the write end with ERR; sys_epoll says HUP, if asked for',
+  verifies:
+    'the close of the last reader of a full pipe ends a wait for the write end with ERR; sys_epoll says HUP, if asked for',
   docs: 'E-R18 E-R125 E-R144 E-B17',
   ltp: 'epoll_wait12',
   on: '2.5.44+sys_epoll-v11 2.6.20 host',

@@ -18,7 +18,8 @@ function expected(newestFirst: boolean): string {
 }
 
 export default defineCase({
-  verifies: '13 ready of 18, three at a time: 3, 3, 3, 3, 1 and then none, each ready one exactly once',
+  verifies:
+    '13 ready of 18, three at a time: 3, 3, 3, 3, 1 and then none, each ready one exactly once',
   docs: 'E-R97 E-R104 E-R25',
   ltp: 'epoll_wait13',
   on: '2.5.44+sys_epoll-v11 2.6.20 host',

@@ -23,7 +23,9 @@ function rotation(newestFirst: boolean): string[] {
 }
 
 function expected(newestFirst: boolean): string {
-  return rotation(newestFirst).map((batch, at) => `x${at}=${batch}`).join(' ');
+  return rotation(newestFirst)
+    .map((batch, at) => `x${at}=${batch}`)
+    .join(' ');
 }
 
 const waits = rotation(false).map((_batch, at) => {

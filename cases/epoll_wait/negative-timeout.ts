@@ -1,7 +1,8 @@
 import { defineCase } from '../../harness/case-api.ts';
 
 export default defineCase({
-  verifies: 'a negative timeout means for ever; on sys_epoll only minus one does, others end at once',
+  verifies:
+    'a negative timeout means for ever; on sys_epoll only minus one does, others end at once',
   docs: 'E-R96 E-B42',
   on: '2.5.44+sys_epoll-v11 2.6.20 host',
   rows: [

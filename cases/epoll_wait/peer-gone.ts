@@ -11,16 +11,37 @@ interface Row {
 }
 
 const rows: readonly Row[] = [
-  { why: 'AF_UNIX, peer shuts down writing', make: unix, act: 'shutdown(t, SHUT_WR)', answer: 's:IN|RDHUP' },
-  { why: 'AF_UNIX, peer shuts down both', make: unix, act: 'shutdown(t, SHUT_RDWR)', answer: 's:IN|HUP|RDHUP' },
+  {
+    why: 'AF_UNIX, peer shuts down writing',
+    make: unix,
+    act: 'shutdown(t, SHUT_WR)',
+    answer: 's:IN|RDHUP',
+  },
+  {
+    why: 'AF_UNIX, peer shuts down both',
+    make: unix,
+    act: 'shutdown(t, SHUT_RDWR)',
+    answer: 's:IN|HUP|RDHUP',
+  },
   { why: 'AF_UNIX, peer closes', make: unix, act: 'close(t)', answer: 's:IN|HUP|RDHUP' },
-  { why: 'AF_UNIX, both directions shut down here', make: unix, act: 'shutdown(s, SHUT_RDWR)', answer: 's:IN|HUP|RDHUP' },
-  { why: 'loopback, peer shuts down writing', make: loopback, act: 'shutdown(t, SHUT_WR)', answer: 's:IN|RDHUP' },
+  {
+    why: 'AF_UNIX, both directions shut down here',
+    make: unix,
+    act: 'shutdown(s, SHUT_RDWR)',
+    answer: 's:IN|HUP|RDHUP',
+  },
+  {
+    why: 'loopback, peer shuts down writing',
+    make: loopback,
+    act: 'shutdown(t, SHUT_WR)',
+    answer: 's:IN|RDHUP',
+  },
   { why: 'loopback, peer closes', make: loopback, act: 'close(t)', answer: 's:IN|RDHUP' },
 ];
 
 export default defineCase({
-  verifies: 'a peer that will not send any more is reported as IN and RDHUP, one that is gone both ways as HUP',
+  verifies:
+    'a peer that will not send any more is reported as IN and RDHUP, one that is gone both ways as HUP',
   docs: 'E-R127 E-R131 E-R147',
   on: '2.6.20 host',
   rows,

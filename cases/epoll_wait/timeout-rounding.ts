@@ -33,7 +33,12 @@ export default defineCase({
   docs: 'E-R7 E-R96 E-B42',
   rows: rows.flatMap((row) =>
     [1, 2, 3, 4]
-      .map((tick) => ({ ...row, why: `${row.why}, write in tick ${tick}`, tick, on: decided(row, tick) }))
+      .map((tick) => ({
+        ...row,
+        why: `${row.why}, write in tick ${tick}`,
+        tick,
+        on: decided(row, tick),
+      }))
       .filter(({ on }) => on !== ''),
   ),
   program: ({ hz, ms, up, down, tick }) => `

@@ -11,12 +11,25 @@ interface Row {
 /** `A` has a ready pipe, `E` is empty, `z` was closed. */
 const rows: readonly Row[] = [
   { why: 'epfd was closed', call: 'epoll_wait(z, 1, 0)', answer: 'EBADF' },
-  { why: 'closed epfd and bad maxevents', call: 'epoll_wait(-1, -1, -1)', answer: 'EINVAL', host: 'EBADF' },
+  {
+    why: 'closed epfd and bad maxevents',
+    call: 'epoll_wait(-1, -1, -1)',
+    answer: 'EINVAL',
+    host: 'EBADF',
+  },
   { why: 'pipe and bad maxevents', call: 'epoll_wait(r, 0, 0)', answer: 'EINVAL' },
   { why: 'most events there can be', call: 'epoll_wait(E, 178956970, 0)', answer: '{}' },
   { why: 'one event more', call: 'epoll_wait(E, 178956971, 0)', answer: 'EINVAL' },
-  { why: 'buffer is NULL and something is ready', call: 'epoll_wait(A, 1, 0, buf=NULL)', answer: 'EFAULT' },
-  { why: 'buffer is NULL and nothing is ready', call: 'epoll_wait(E, 1, 0, buf=NULL)', answer: '{}' },
+  {
+    why: 'buffer is NULL and something is ready',
+    call: 'epoll_wait(A, 1, 0, buf=NULL)',
+    answer: 'EFAULT',
+  },
+  {
+    why: 'buffer is NULL and nothing is ready',
+    call: 'epoll_wait(E, 1, 0, buf=NULL)',
+    answer: '{}',
+  },
   { why: 'buffer is unmapped', call: 'epoll_wait(A, 1, 0, buf=BAD)', answer: 'EFAULT' },
   { why: 'buffer is in the kernel', call: 'epoll_wait(E, 1, 0, buf=KERNEL)', answer: 'EFAULT' },
 ];

@@ -6,7 +6,8 @@ const WRONLY = 1;
 const DIRECT = 0o40000;
 
 export default defineCase({
-  verifies: 'pipe2() sets the flags it is given on both ends, O_DIRECT on the write end alone, and no other',
+  verifies:
+    'pipe2() sets the flags it is given on both ends, O_DIRECT on the write end alone, and no other',
   ltp: 'pipe2_01',
   on: 'host',
   rows: [
@@ -14,7 +15,13 @@ export default defineCase({
     { why: 'O_CLOEXEC', flags: 'O_CLOEXEC', status: 0, direct: 0, cloexec: 1 },
     { why: 'O_NONBLOCK', flags: 'O_NONBLOCK', status: NONBLOCK, direct: 0, cloexec: 0 },
     { why: 'O_DIRECT', flags: 'O_DIRECT', status: 0, direct: DIRECT, cloexec: 0 },
-    { why: 'all three', flags: 'O_CLOEXEC|O_NONBLOCK|O_DIRECT', status: NONBLOCK, direct: DIRECT, cloexec: 1 },
+    {
+      why: 'all three',
+      flags: 'O_CLOEXEC|O_NONBLOCK|O_DIRECT',
+      status: NONBLOCK,
+      direct: DIRECT,
+      cloexec: 1,
+    },
   ],
   program: ({ flags, status, direct, cloexec }) => `
 T1:

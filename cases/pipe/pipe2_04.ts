@@ -1,7 +1,8 @@
 import { defineCase } from '../../harness/case-api.ts';
 
 export default defineCase({
-  verifies: 'a pipe of one page that is full refuses a non-blocking writer and lets a blocking one sleep until it is read',
+  verifies:
+    'a pipe of one page that is full refuses a non-blocking writer and lets a blocking one sleep until it is read',
   ltp: 'pipe2_04',
   on: 'host',
   rows: [

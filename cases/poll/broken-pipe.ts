@@ -1,7 +1,8 @@
 import { defineCase } from '../../harness/case-api.ts';
 
 export default defineCase({
-  verifies: 'poll of the write end of a pipe that nobody reads is ERR, with OUT while there is room',
+  verifies:
+    'poll of the write end of a pipe that nobody reads is ERR, with OUT while there is room',
   docs: 'E-R125 E-R124',
   on: '2.5.44+sys_epoll-v11 2.6.20 host',
   rows: [

@@ -14,7 +14,13 @@ const models = '2.6.20';
 /** One tick before and one tick after the timeout, in virtual time. */
 function exactly(ms: number): Row[] {
   return [
-    { why: `${ms} ms and a write one tick before`, ms, other: ms - 1, outcomes: ['{r:IN}'], on: models },
+    {
+      why: `${ms} ms and a write one tick before`,
+      ms,
+      other: ms - 1,
+      outcomes: ['{r:IN}'],
+      on: models,
+    },
     { why: `${ms} ms and a write one tick after`, ms, other: ms + 1, outcomes: ['{}'], on: models },
   ];
 }

@@ -13,14 +13,20 @@ const rows: readonly Row[] = [
   { why: 'timeout', call: 'poll([r:POLLIN], 10)', answer: '{}' },
   { why: 'timeout 0', call: 'poll([r:POLLIN], 0)', answer: '{}' },
   { why: 'no descriptors', call: 'poll([], 10)', answer: '{}' },
-  { why: 'negative timeout', call: 'poll([r:POLLIN], -2)', other: 'write(w, "b")', answer: '{r:IN}' },
+  {
+    why: 'negative timeout',
+    call: 'poll([r:POLLIN], -2)',
+    other: 'write(w, "b")',
+    answer: '{r:IN}',
+  },
   { why: 'signal', call: 'poll([r:POLLIN], -1)', other: 'kill(T1, SIGUSR1)', answer: 'EINTR' },
   { why: 'unmapped set', call: 'poll(BAD, 0)', answer: 'EFAULT' },
   { why: 'set in the kernel', call: 'poll(KERNEL, 0)', answer: 'EFAULT' },
 ];
 
 export default defineCase({
-  verifies: 'poll() reports what is ready, ends with the timeout and with a signal, and refuses a bad set',
+  verifies:
+    'poll() reports what is ready, ends with the timeout and with a signal, and refuses a bad set',
   ltp: 'ppoll01',
   on: '2.6.20 host',
   rows,

@@ -1,7 +1,8 @@
 import { defineCase } from '../../harness/case-api.ts';
 
 export default defineCase({
-  verifies: 'timerfd_settime() refuses a closed descriptor, another kind of file and a time before zero',
+  verifies:
+    'timerfd_settime() refuses a closed descriptor, another kind of file and a time before zero',
   ltp: 'timerfd_settime01',
   on: 'host',
   rows: [

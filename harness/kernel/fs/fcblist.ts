@@ -27,7 +27,16 @@ import {
 } from '../../machine/index.ts';
 import { HarnessBug } from '../../machine/op.ts';
 import type { Band, WakeAsync } from '../net/socket.ts';
-import { POLLERR, POLLHUP, POLLMSG, POLLPRI, POLLRDBAND, POLLWRBAND, READABLE, WRITABLE } from '../poll-bits.ts';
+import {
+  POLLERR,
+  POLLHUP,
+  POLLMSG,
+  POLLPRI,
+  POLLRDBAND,
+  POLLWRBAND,
+  READABLE,
+  WRITABLE,
+} from '../poll-bits.ts';
 import type { File, VfsHooks } from './file.ts';
 
 /** Run under f_cblock (read) with interrupts off; `mask` is the poll bits of what happened. Must not sleep. */

@@ -32,7 +32,13 @@ export interface FileOperations {
   write?(file: File, address: number, count: number): Kernel<number>;
   ioctl?(file: File, command: number, argument: number): Kernel<number>;
   /** Answers the mapped address or -errno. */
-  mmap?(file: File, length: number, protection: number, flags: number, offset: number): Kernel<number>;
+  mmap?(
+    file: File,
+    length: number,
+    protection: number,
+    flags: number,
+    offset: number,
+  ): Kernel<number>;
   release?(file: File): Kernel<void>;
   /** The mask that poll would answer, from raw state and without operations: for reports when nothing runs. */
   ready?(file: File): number;

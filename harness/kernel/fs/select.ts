@@ -109,7 +109,10 @@ function* doPollfd(pollfd: Pollfd, entries: PollEntry[] | null): Kernel<number> 
   if (file === null) return POLLNVAL;
   let mask = DEFAULT_POLLMASK;
   if (file.ops.poll !== undefined)
-    mask = yield* file.ops.poll(file, entries === null ? null : tableFor(file, pollfd.events, entries));
+    mask = yield* file.ops.poll(
+      file,
+      entries === null ? null : tableFor(file, pollfd.events, entries),
+    );
   yield* fput(file, 'do_pollfd');
   return mask & (pollfd.events | POLLERR | POLLHUP);
 }
