@@ -202,6 +202,8 @@ function* unixRelease(file: File): Kernel<void> {
     yield* stateChange(other, site);
     yield* skWakeAsync(other, 1, 'POLL_HUP', site);
   }
+  // Those who wait for room look at the length of a receiver's queue without its lock.
+  if (sk.kind === 'unix-dgram') yield* update(sk.queued, () => 0, site);
   // No sender appends any more: it looks at the status in the step that appends.
   for (const skb of sk.receive.splice(0)) yield* freeSkb(skb, site);
 }
