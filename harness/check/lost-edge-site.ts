@@ -40,6 +40,7 @@ function causeOutside(facts: Facts, loss: Loss): string | null {
   if (isMute(facts, descriptor.file)) return 'unsupported-file';
   if (facts.world.isV11 && descriptor.how === 'open') return 'reopened-pipe';
   if (isNumberReused(facts, loss)) return 'number-reused';
+  if (wasNeverTold(facts, loss)) return null;
   if (hasFaulted(facts, loss)) return 'after-efault';
   if (isUnread(facts, loss)) return 'unmapped';
   if (hasLostSlots(registration.set)) return 'no-slot';
@@ -84,6 +85,32 @@ function isHidden(facts: Facts, loss: Loss): boolean {
     return false;
   const members = facts.registrations.filter((one) => one.set === loss.registration.set);
   return max?.kind === 'int' && max.value < members.length;
+}
+
+/** It was ready when v11 was asked to watch it, without a test, and nothing happened to it since: no slot to lose. */
+function wasNeverTold(facts: Facts, loss: Loss): boolean {
+  const { since, descriptor, direction } = loss;
+  const isArm = since?.kind === 'add' || since?.kind === 'mod';
+  if (!facts.world.isV11 || !isArm || since.hasTest || direction === 'end' || direction === 'err')
+    return false;
+  return isPerhapsReadyAt(facts, loss, since) && !hasNews(facts, loss, since, descriptor.file);
+}
+
+/** Some call on the file or its other end, or a close of one, was made after the look. */
+function hasNews(facts: Facts, loss: Loss, since: Since, file: OpenFile): boolean {
+  const { history, files } = facts.world;
+  const ends = files.filter((one) => one.channel === file.channel || one === file.peer);
+  return history.calls.some(
+    (record) =>
+      record.result.kind !== 'errno' &&
+      ends.some((end) => end.calls.includes(record) || isClosedBy(end, record)) &&
+      !history.before(record, since.record) &&
+      isBeforeLoss(facts, loss, record),
+  );
+}
+
+function isClosedBy(file: OpenFile, record: CallRecord): boolean {
+  return file.descriptors.some((one) => one.closers.some((closer) => closer.record === record));
 }
 
 /** A wait returned a batch at an address where the mapping was gone. */
