@@ -318,6 +318,7 @@ t.test('a loss is not put down to what was done after it', (t) => {
 
   t.same(sites(del, '0'), ['two-sets', 'in-after-add']);
   t.same(sites('close(B)', '0'), ['two-sets', 'in-after-add']);
+  t.same(sites('close(A)', '0', 'IN', 'B'), ['in-after-add', 'in-after-add'], 'the older set');
   t.same(sites(fault, 'EFAULT'), ['after-efault', 'in-after-add']);
   t.same(sites(del, '0', 'OUT'), ready, 'a callback that had nothing to tell');
   t.same(sites(fault, 'EFAULT', 'OUT'), ready, 'a batch without it');

@@ -149,7 +149,8 @@ function wasUndone(facts: Facts, registration: Registration, loss: Loss): boolea
     registration.ctls.some(
       (ctl) => ctl.op === 'DEL' && (ctl.isDone || ctl.isUnknown) && isSinceOurs(ctl.record),
     ) ||
-    (isPerhapsReleased(world, registration.set, momentOf(loss)) &&
+    (registration.set !== loss.registration.set &&
+      isPerhapsReleased(world, registration.set, momentOf(loss)) &&
       registration.set.descriptors.some((one) =>
         one.closers.some((closer) => isSinceOurs(closer.record)),
       ))
@@ -213,7 +214,9 @@ function endSite(facts: Facts, loss: Loss): string {
   );
   if (isLocal) return 'local-shutdown';
   if (world.isV11 && !isEndAsked(facts, loss)) return 'hup-not-asked';
-  return isLooked ? 'end-after-look' : `end-after-${place}`;
+  if (isLooked) return 'end-after-look';
+  const { may } = readinessOf(world, facts.registrations, file, arm.record);
+  return (may & (HUP | ERR)) !== 0 ? `end-at-${place}` : `end-after-${place}`;
 }
 
 /** The mask it had last has POLLHUP. With epoll-acsem every ADD asks for it. */
