@@ -1,3 +1,4 @@
+export * from './deferred.ts';
 export * from './engine.ts';
 export * from './list.ts';
 export * from './lock.ts';

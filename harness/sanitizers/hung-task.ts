@@ -37,6 +37,8 @@ export class HungTask {
       const kind = engine.pKind[t];
       if (kind === Kind.AWAIT) this.sleeper(t);
       else if (isLockWait(kind)) this.lockWaiter(t, seen);
+      // An idle worker or interrupt source waits for something to do.
+      else if (kind === Kind.DOWN && engine.daemon[t] === 1) continue;
       else if (kind === Kind.JOIN || kind === Kind.DOWN) this.waiter(t);
     }
   }
