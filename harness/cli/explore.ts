@@ -41,9 +41,19 @@ async function targetsFor(
   if (chosen.length > 0) return chosen;
   const kernel = metaValue(one.program, 'kernel');
   if (kernel !== undefined) return [targetNamed(kernel)];
+  if (one.program.expect.length === 0) return await whereItRuns(one, catalog);
   return placements(one.program, catalog, [])
     .filter((p) => p.conf === undefined)
     .map((p) => p.target);
+}
+
+/** A program that expects nothing: every primary kernel and the host, where its calls exist. */
+async function whereItRuns(one: OneProgram, catalog: TargetCatalog): Promise<string[]> {
+  const names = catalog.kernels.filter((k) => k.primary).map((k) => targetNamed(k.spec));
+  const able: string[] = [];
+  for (const name of [...names, 'host'])
+    if ((await catalog.open(name, {})).refuses(one.program) === null) able.push(name);
+  return able;
 }
 
 async function exploreOn(

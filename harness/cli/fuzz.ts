@@ -24,6 +24,8 @@ export async function fuzzVerb(line: CommandLine, place: Place): Promise<Ending>
   const options = await optionsOf(line);
   const progress = new ProgressLine(line.has('quiet'));
   const started = performance.now();
+  let readerGone = false;
+  place.out.onClosed(() => (readerGone = true));
   place.out.line(header(options));
   const result = await fuzz(
     options,
@@ -36,7 +38,7 @@ export async function fuzzVerb(line: CommandLine, place: Place): Promise<Ending>
         progress.tell(() =>
           `${s.programs} programs, ${s.executions} executions, ${s.findings} findings ${s.doing}`.trimEnd(),
         ),
-      stopped: () => place.interrupt.signal !== null,
+      stopped: () => readerGone || place.interrupt.signal !== null,
       clock: () => performance.now() - started,
     },
     await loadKnownBugs(),
