@@ -109,7 +109,8 @@ async function exploreOn(
 }
 
 function printBehaviour(b: Behaviour, strategy: string, place: Place): void {
-  place.out.line(`${b.target}: ${searchText(b, strategy)}`);
+  const how = b.target === 'host' ? `${b.executions} real runs` : searchText(b, strategy);
+  place.out.line(`${b.target}: ${how}`);
   for (const o of b.outcomes) {
     const text = o.text === '' ? '(nothing is named)' : o.text;
     place.out.line(
