@@ -4,6 +4,7 @@
  */
 
 import * as fc from 'fast-check';
+import { makesDescriptors, syscallOf } from '../abi/index.ts';
 import { checkHistory } from '../check/checks.ts';
 import { mixSeed } from '../explore/prng.ts';
 import { signatureOf, type Finding } from '../history/history.ts';
@@ -219,10 +220,29 @@ class Fuzzer {
     return behaviour;
   }
 
+  /** What needs no concurrency ends up in init, which is not shown step by step: shown as a thread it is. */
+  private withSteps(smallest: Smallest): Smallest {
+    const { program, found } = smallest;
+    if (program.threads.length > 0) return smallest;
+    const made = program.init.findIndex((call) => {
+      const spec = syscallOf(call.name);
+      return spec === null || !makesDescriptors(spec);
+    });
+    const at = made < 0 ? 0 : made;
+    const { init } = program;
+    const told: Program = { ...program, init: init.slice(0, at), threads: [init.slice(at)] };
+    const signature = signatureOf(found.finding);
+    const behaviour = this.explore(told, (other) => other !== signature);
+    const again = behaviour.findings.find((f) => signatureOf(f.finding) === signature);
+    return again === undefined
+      ? smallest
+      : { program: told, found: again, complete: behaviour.complete };
+  }
+
   private report(hunt: Hunt): void {
     const { smallest, firstCalls } = hunt;
     if (smallest === null) return;
-    const { program, found, complete } = smallest;
+    const { program, found, complete } = this.withSteps(smallest);
     const signature = signatureOf(found.finding);
     this.seen.add(signature);
     const { options } = this;
@@ -261,14 +281,17 @@ function countCalls(program: Program): number {
   return program.threads.reduce((n, calls) => n + calls.length, program.init.length);
 }
 
+/** The smallest program so far that shows a finding. */
+interface Smallest {
+  readonly program: Program;
+  readonly found: FoundFinding;
+  readonly complete: boolean;
+}
+
 /** One run of fast-check: the first new signature becomes the target, then only it counts. */
 class Hunt {
   target: string | null = null;
-  smallest: {
-    readonly program: Program;
-    readonly found: FoundFinding;
-    readonly complete: boolean;
-  } | null = null;
+  smallest: Smallest | null = null;
   firstCalls = 0;
   private readonly seen: ReadonlySet<string>;
 
