@@ -49,7 +49,7 @@ export function replay(program: Program, options: ReplayOptions): ReplayResult {
     const signatures = [first, second].map((r) => r.findings.map(signatureOf).join('\n'));
     if (signatures[0] !== signatures[1])
       throw new Nondeterminism('Two replays of one schedule differ');
-    const [finding] = first.findings;
+    const finding = first.findings.find((f) => isExpected(program, f)) ?? first.findings[0];
     const outcome = outcomeText(program, first.history.calls);
     const view = target.explain(program, {
       schedule: options.schedule,
@@ -65,6 +65,15 @@ export function replay(program: Program, options: ReplayOptions): ReplayResult {
     if (error instanceof Nondeterminism) throw new UsageError(error.message);
     throw error;
   }
+}
+
+/** A saved counterexample expects the finding that it was saved for. */
+function isExpected(program: Program, finding: Finding): boolean {
+  return program.expect
+    .flatMap((block) => block.expectations)
+    .some(
+      (e) => e.kind === 'finding' && e.detector === finding.detector && e.site === finding.site,
+    );
 }
 
 function readSchedule(text: string): ReturnType<typeof parseSchedule> {
