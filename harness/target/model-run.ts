@@ -52,8 +52,9 @@ export class ModelRun implements Scenario {
   private readonly sysEpoll: boolean;
   private readonly initSlots: Slot[];
   private readonly threadSlots: Slot[][];
-  private callers: Caller[] = [];
-  private initCaller: Caller | null = null;
+  private readonly callers: readonly Caller[];
+  private readonly initCaller: Caller;
+  private readonly arenas: Arenas;
   private readonly outer = new Scope(null);
   private readonly scopes: Scope[];
   private readonly symbols = new Symbols();
@@ -73,6 +74,9 @@ export class ModelRun implements Scenario {
       calls.map((call, i) => newSlot(call, t, i)),
     );
     this.scopes = program.threads.map(() => new Scope(this.outer));
+    this.arenas = new Arenas(kernel.mm);
+    this.initCaller = this.callerOf(INIT, this.outer);
+    this.callers = this.scopes.map((scope, thread) => this.callerOf(thread, scope));
     this.hasSignals = program.threads.some((calls) => calls.some((c) => c.name === 'kill'));
     this.flagsRace = this.threads > 1 && program.threads.flat().some((c) => c.name === 'fcntl');
     this.tableRaces = racesOnDescriptors(program);
@@ -93,26 +97,20 @@ export class ModelRun implements Scenario {
     for (const slot of this.initSlots) resetSlot(slot);
     for (const slots of this.threadSlots) for (const slot of slots) resetSlot(slot);
     this.resetCallers();
-    const caller = this.initCaller;
-    if (caller === null) return;
-    for (const slot of this.initSlots) yield* this.perform(slot, caller, this.initSlots);
+    for (const slot of this.initSlots) yield* this.perform(slot, this.initCaller, this.initSlots);
   }
 
   /** The callers are made once; what they know of a run is forgotten. */
   private resetCallers(): void {
-    const { symbols, numberNames, outer } = this;
-    numberNames.clear();
-    outer.clear();
-    const common = {
-      kernel: this.kernel,
-      sysEpoll: this.sysEpoll,
-      symbols,
-      arenas: new Arenas(this.kernel.mm),
-      numberNames,
-    };
-    this.initCaller = { ...common, thread: INIT, scope: outer };
+    this.arenas.reset(this.kernel.mm);
+    this.numberNames.clear();
+    this.outer.clear();
     for (const scope of this.scopes) scope.clear();
-    this.callers = this.scopes.map((scope, thread) => ({ ...common, thread, scope }));
+  }
+
+  private callerOf(thread: number, scope: Scope): Caller {
+    const { kernel, sysEpoll, symbols, arenas, numberNames } = this;
+    return { kernel, sysEpoll, thread, scope, symbols, arenas, numberNames };
   }
 
   *body(thread: number): Kernel<void> {

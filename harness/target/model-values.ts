@@ -125,19 +125,26 @@ const POINTERS: Readonly<Record<PointerName, number>> = {
 
 /** Buffers of the calling threads in the address space of the process. */
 export class Arenas {
-  private readonly mm: UserMemory;
-  private readonly made = new Set<number>();
+  private mm: UserMemory;
+  private made = 0;
 
   constructor(mm: UserMemory) {
     this.mm = mm;
+  }
+
+  /** Starts over in the address space of a new run. */
+  reset(mm: UserMemory): void {
+    this.mm = mm;
+    this.made = 0;
     mm.mapAt(READ_ONLY, ARENA_SIZE, true, false);
   }
 
   /** A buffer of the thread that is readable and writable. */
   of(thread: number): number {
     const start = ARENA + (thread + 1) * ARENA_SIZE * 2;
-    if (!this.made.has(thread)) {
-      this.made.add(thread);
+    const bit = 1 << (thread + 1);
+    if ((this.made & bit) === 0) {
+      this.made |= bit;
       this.mm.mapAt(start, ARENA_SIZE, true, true);
     }
     return start;

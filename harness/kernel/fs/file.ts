@@ -102,7 +102,7 @@ let table = newTable();
 export let mm = new UserMemory();
 
 /** Numbers made at boot; a thread that needs more makes them itself. */
-const FDS_AT_BOOT = 24;
+const FDS_AT_BOOT = 16;
 export const FIRST_FD = 3;
 
 function newTable(): Word {
