@@ -272,6 +272,9 @@ const rows: Readonly<Record<string, Row>> = {
       ['timeout', 'timeout'],
       ['sigmask', 'signals'],
       ['buf', 'buffer', 'label'],
+      // The timespec itself, instead of the timeout in milliseconds.
+      ['sec', 'int', 'label'],
+      ['nsec', 'int', 'label'],
     ],
     returns: 'events',
     errnos: 'EBADF EFAULT EINTR EINVAL ENOSYS',

@@ -33,6 +33,12 @@ export function madeOne(c: Caller, r: number, call: HostCall, kind: 1 | 2 = 1): 
   return { kind: 'fds', fds: [slot] };
 }
 
+/** Stores a timespec as it is, however odd. */
+export function storeTimespec(c: Caller, at: number, sec: number, nsec: number): void {
+  c.view.setBigInt64(at, BigInt(sec), true);
+  c.view.setBigInt64(at + 8, BigInt(nsec), true);
+}
+
 /** Stores milliseconds as a timespec. */
 export function storeTime(c: Caller, at: number, ms: number): void {
   const seconds = Math.floor(ms / 1000);

@@ -1,7 +1,7 @@
 /** The epoll calls on the host: struct epoll_event is packed to 12 bytes on x86-64. */
 
 import type { ReportedEvent, Result } from '../history/history.ts';
-import { type Prepare, bitsOf, madeOne, storeTime, wide } from './host-action.ts';
+import { type Prepare, bitsOf, madeOne, storeTime, storeTimespec, wide } from './host-action.ts';
 import { type Caller, SCRATCH, errnoResult, valueOrErrno } from './host-caller.ts';
 import { NR, type SyscallArgument } from './host-libc.ts';
 import type { HostArg, HostCall } from './host-plan.ts';
@@ -101,15 +101,19 @@ const epollPwait: Prepare = ({ args, labels }) => {
   };
 };
 
-/** As epoll_pwait(), with the time as a timespec; below 0 there is none. */
+/** As epoll_pwait(), with the time as a timespec; below 0 there is none. `sec=` and `nsec=` are the timespec itself. */
 const epollPwait2: Prepare = ({ args, labels }) => {
   const maxevents = bitsOf(args[1]);
-  const timeout = bitsOf(args[2]);
+  const given = labels['sec'] !== undefined || labels['nsec'] !== undefined;
+  const sec = bitsOf(labels['sec']);
+  const nsec = bitsOf(labels['nsec']);
+  const timeout = given ? Math.max(0, sec * 1000 + Math.ceil(nsec / 1e6)) : bitsOf(args[2]);
   const mask = maskOf(args[3]);
   return (c) => {
     const at = c.target(labels['buf'], EVENT_BYTES);
     const signals = signalsAt(c, args[3], mask);
-    storeTime(c, SCRATCH.time, Math.max(0, timeout));
+    if (given) storeTimespec(c, SCRATCH.time, sec, nsec);
+    else storeTime(c, SCRATCH.time, Math.max(0, timeout));
     const time = timeout < 0 ? 0 : c.scratch(SCRATCH.time);
     const fd = c.fd(args[0]);
     return eventsAt(
