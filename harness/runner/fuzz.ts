@@ -92,6 +92,8 @@ export interface FuzzResult {
 }
 
 const BATCH = 50;
+/** Calls at the end of a sequential counterexample that are told step by step; what stands before stays in init. */
+const CALLS_TOLD = 4;
 /** Executions of a sampled program: what exact exploration could not finish. */
 const SAMPLED_RUNS = 200;
 
@@ -228,8 +230,9 @@ class Fuzzer {
       const spec = syscallOf(call.name);
       return spec === null || !makesDescriptors(spec);
     });
-    const at = made < 0 ? 0 : made;
     const { init } = program;
+    const at = Math.max(made < 0 ? init.length : made, init.length - CALLS_TOLD);
+    if (at === init.length) return smallest;
     const told: Program = { ...program, init: init.slice(0, at), threads: [init.slice(at)] };
     const signature = signatureOf(found.finding);
     const behaviour = this.explore(told, (other) => other !== signature);
