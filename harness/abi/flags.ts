@@ -178,7 +178,7 @@ const rows: Readonly<Record<FlagSetName, readonly Row[]>> = {
     ['SIGCHLD', 17],
   ],
   // munmap(ALL, D): every mapping of D.
-  all: [['ALL', 0]],
+  all: [['ALL', 0, onSysEpoll]],
 };
 
 function isSetName(name: string): name is FlagSetName {

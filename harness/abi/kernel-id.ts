@@ -36,6 +36,16 @@ export function isSysEpoll(kernel: KernelId): boolean {
   return kernel.patches.some((patch) => patch.startsWith('sys_epoll'));
 }
 
+/** Whether the kernel has io_setup() and its like here: 2.6.20 and later, and the host. */
+export function hasAio(kernel: KernelId): boolean {
+  return isSince(kernel, '2.6.20');
+}
+
+/** Whether it is a model kernel with AIO: it has the helper calls that are no system calls. */
+export function isAioModel(kernel: KernelId): boolean {
+  return !kernel.host && hasAio(kernel);
+}
+
 /** Whether a selector of a program (`2.6.20`, `2.*`, `host`) means this system. `*` stands for any text. */
 export function selectorMatches(pattern: string, selector: string): boolean {
   const parts = pattern.split('*');

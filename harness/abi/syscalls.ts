@@ -1,7 +1,7 @@
 /** The table of system calls: one row tells arguments, answers, errnos and where the call exists. */
 
 import type { FlagSetName } from './flags.ts';
-import { isSince, isSysEpoll, type KernelId } from './kernel-id.ts';
+import { hasAio, isAioModel, isSince, isSysEpoll, type KernelId } from './kernel-id.ts';
 
 /** What may stand in the place of an argument. */
 export type ArgKind =
@@ -31,7 +31,21 @@ export type ArgKind =
   /** ioctl()'s third argument: a number or a descriptor. */
   | { readonly kind: 'ioctl-argument' }
   /** open()'s second argument: O_ flags, or the descriptor that ends a `/proc/self/fd/` path. */
-  | { readonly kind: 'open-how' };
+  | { readonly kind: 'open-how' }
+  /** An AIO context by name, or a literal handle. */
+  | { readonly kind: 'context' }
+  /** `[a: pread(r, 4), b]`, or a bad pointer. */
+  | { readonly kind: 'iocbs' }
+  /** The name of an iocb, or a bad pointer. */
+  | { readonly kind: 'iocb' }
+  /** The segments of a vectored request: `[1, 2]` or `["a", "b"]`. */
+  | { readonly kind: 'iovec' }
+  /** The value of io_setup()'s context variable beforehand, or a bad pointer to it. */
+  | { readonly kind: 'variable' }
+  /** `head` or `tail`. */
+  | { readonly kind: 'ring-field' }
+  /** A word in quotes: which number is asked for. */
+  | { readonly kind: 'statistic' };
 
 export interface ArgSpec {
   /** As the manual page calls it. */
@@ -51,7 +65,11 @@ export type ReturnKind =
   | 'events'
   | 'pollevents'
   /** A mapping: its value is never compared, printed as `ok`. */
-  | 'address';
+  | 'address'
+  /** An AIO context: like a descriptor, its value is never compared. */
+  | 'context'
+  /** What became of requests, by the names of their iocbs. */
+  | 'completions';
 
 export interface SyscallSpec {
   readonly name: string;
@@ -68,7 +86,8 @@ export interface SyscallSpec {
   readonly where: string;
 }
 
-type ArgText = readonly [
+/** One argument as the tables have it: its name, kind or family of flags, and whether it may be left out. */
+export type ArgText = readonly [
   name: string,
   type: ArgKind['kind'] | FlagSetName,
   how?: 'optional' | 'label',
@@ -84,13 +103,16 @@ interface Row {
   readonly where?: string;
 }
 
-const hasEpoll = (kernel: KernelId): boolean => isSysEpoll(kernel) || isSince(kernel, '2.5.45');
+// From 3.0 on nothing but AIO is modelled.
+const hasEpoll = (kernel: KernelId): boolean =>
+  isSysEpoll(kernel) || (isSince(kernel, '2.5.45') && (kernel.host || !isSince(kernel, '3.0')));
 const epoll = { exists: hasEpoll, where: '2.5.44+sys_epoll-v11, 2.6.20, host' };
-const device = { exists: isSysEpoll, where: '2.5.44+sys_epoll-v11' };
-const since = (version: string, where: string) => ({
-  exists: (kernel: KernelId): boolean => isSince(kernel, version),
-  where,
-});
+const aio = { exists: hasAio, where: '2.6.20, 3.1, host' };
+const aioModel = { exists: isAioModel, where: '2.6.20, 3.1' };
+const mapping = {
+  exists: (kernel: KernelId): boolean => isSysEpoll(kernel) || isAioModel(kernel),
+  where: '2.5.44+sys_epoll-v11, 2.6.20, 3.1',
+};
 const hostOnly = { exists: (kernel: KernelId): boolean => kernel.host, where: 'host' };
 
 // pipe2, SOCK_NONBLOCK, listen() and connect() as written here are conveniences: a target that lacks
@@ -263,7 +285,8 @@ const rows: Readonly<Record<string, Row>> = {
     returns: 'events',
     errnos: 'EBADF EFAULT EINTR EINVAL',
     blocks: true,
-    ...since('2.6.19', '2.6.20, host'),
+    exists: (kernel: KernelId): boolean => hasEpoll(kernel) && isSince(kernel, '2.6.19'),
+    where: '2.6.20, host',
   },
   epoll_pwait2: {
     args: [
@@ -292,17 +315,19 @@ const rows: Readonly<Record<string, Row>> = {
     blocks: true,
     drops: true,
   },
+  // mmap(at=c) is an anonymous mapping exactly where the ring of a context is or was.
   mmap: {
     args: [
-      ['fd', 'fd'],
-      ['pages', 'int'],
+      ['fd', 'fd', 'optional'],
+      ['pages', 'int', 'optional'],
       ['prot', 'prot', 'label'],
       ['flags', 'map', 'label'],
       ['offset', 'int', 'label'],
+      ['at', 'context', 'label'],
     ],
     returns: 'address',
     errnos: 'EACCES EAGAIN EBADF EINVAL ENFILE ENODEV ENOMEM EPERM',
-    ...device,
+    ...mapping,
   },
   munmap: {
     args: [
@@ -312,7 +337,7 @@ const rows: Readonly<Record<string, Row>> = {
     returns: 'int',
     errnos: 'EINVAL ENOMEM',
     drops: true,
-    ...device,
+    ...mapping,
   },
   eventfd: {
     args: [
@@ -367,6 +392,105 @@ const rows: Readonly<Record<string, Row>> = {
     returns: 'int',
     errnos: 'EINVAL ESRCH',
   },
+  io_setup: {
+    args: [
+      ['nr_events', 'int'],
+      ['ctxp', 'variable', 'label'],
+    ],
+    returns: 'context',
+    errnos: 'EAGAIN EFAULT EINVAL ENOMEM ENOSYS',
+    ...aio,
+  },
+  io_destroy: {
+    args: [['ctx', 'context']],
+    returns: 'int',
+    errnos: 'EFAULT EINVAL ENOSYS',
+    blocks: true,
+    drops: true,
+    ...aio,
+  },
+  io_submit: {
+    args: [
+      ['ctx', 'context'],
+      ['iocbs', 'iocbs'],
+      // The count that is passed, instead of the length of the list.
+      ['nr', 'int', 'label'],
+    ],
+    returns: 'int',
+    errnos: 'EAGAIN EBADF EFAULT EINVAL ENOMEM ENOSYS EPERM EOPNOTSUPP',
+    // A request that has not been started elsewhere runs in the call.
+    blocks: true,
+    drops: true,
+    ...aio,
+  },
+  io_cancel: {
+    args: [
+      ['ctx', 'context'],
+      ['iocb', 'iocb'],
+      ['result', 'buffer', 'label'],
+    ],
+    returns: 'completions',
+    errnos: 'EAGAIN EFAULT EINPROGRESS EINVAL ENOSYS',
+    blocks: true,
+    drops: true,
+    ...aio,
+  },
+  io_getevents: {
+    args: [
+      ['ctx', 'context'],
+      ['min_nr', 'int'],
+      ['nr', 'int'],
+      ['timeout', 'timeout'],
+      ['events', 'buffer', 'label'],
+      // The address of the timeout, instead of one that holds it.
+      ['tmo', 'buffer', 'label'],
+    ],
+    returns: 'completions',
+    errnos: 'EFAULT EINTR EINVAL ENOSYS',
+    blocks: true,
+    ...aio,
+  },
+  io_pgetevents: {
+    args: [
+      ['ctx', 'context'],
+      ['min_nr', 'int'],
+      ['nr', 'int'],
+      ['timeout', 'timeout'],
+      ['sigmask', 'signals'],
+      ['events', 'buffer', 'label'],
+      ['tmo', 'buffer', 'label'],
+    ],
+    returns: 'completions',
+    errnos: 'EFAULT EINTR EINVAL ENOSYS',
+    blocks: true,
+    ...hostOnly,
+  },
+  // No system calls from here on but what a process does to itself and its memory.
+  aio_ring: {
+    args: [
+      ['ctx', 'context'],
+      ['field', 'ring-field'],
+      ['value', 'int', 'optional'],
+    ],
+    returns: 'int',
+    errnos: 'EFAULT',
+    ...aioModel,
+  },
+  aio_ring_reap: {
+    args: [['ctx', 'context']],
+    returns: 'completions',
+    errnos: 'EFAULT',
+    ...aioModel,
+  },
+  fork: { args: [], returns: 'int', errnos: 'EAGAIN ENOMEM', ...aioModel },
+  exit_group: { args: [], returns: 'int', errnos: '', ...aioModel },
+  disk_stat: {
+    args: [['name', 'statistic']],
+    returns: 'int',
+    errnos: 'ENODEV',
+    exists: (kernel: KernelId): boolean => !kernel.host && isSince(kernel, '3.0'),
+    where: '3.1',
+  },
   sleep: { args: [['ms', 'timeout']], returns: 'int', errnos: 'EINTR', blocks: true },
 };
 
@@ -386,6 +510,13 @@ const plainKinds: ReadonlyMap<string, ArgKind> = new Map(
       { kind: 'address' },
       { kind: 'ioctl-argument' },
       { kind: 'open-how' },
+      { kind: 'context' },
+      { kind: 'iocbs' },
+      { kind: 'iocb' },
+      { kind: 'iovec' },
+      { kind: 'variable' },
+      { kind: 'ring-field' },
+      { kind: 'statistic' },
     ] satisfies ArgKind[]
   ).map((type) => [type.kind, type]),
 );
@@ -411,7 +542,8 @@ const flagKinds: ReadonlyMap<string, ArgKind> = new Map(
   ).map((set) => [set, { kind: 'flags', set }]),
 );
 
-function argSpecOf([name, type, how]: ArgText): ArgSpec {
+/** The specification that a row of a table stands for. */
+export function argSpecOf([name, type, how]: ArgText): ArgSpec {
   const spec = plainKinds.get(type) ?? flagKinds.get(type) ?? { kind: 'int' };
   return { name, type: spec, optional: how !== undefined, labelled: how === 'label' };
 }
@@ -421,7 +553,7 @@ export const SYSCALLS: readonly SyscallSpec[] = Object.entries(rows).map(([name,
   name,
   args: row.args.map(argSpecOf),
   returns: row.returns,
-  errnos: row.errnos.split(' '),
+  errnos: row.errnos === '' ? [] : row.errnos.split(' '),
   mayBlock: row.blocks ?? false,
   dropsReference: row.drops ?? false,
   exists: row.exists ?? ((): boolean => true),

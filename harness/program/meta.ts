@@ -43,6 +43,42 @@ export const META: readonly MetaRow[] = [
     form: /^[1-9][0-9]{0,4}$/,
     example: '100',
   },
+  {
+    key: 'long-bits',
+    meaning: 'bits of a long in the modelled process',
+    form: /^(32|64)$/,
+    example: '32',
+  },
+  {
+    key: 'jiffies',
+    meaning: 'the tick counter when the run starts',
+    form: /^[0-9]{1,10}$/,
+    example: '4294967000',
+  },
+  {
+    key: 'ring',
+    meaning: 'slots of every completion ring, one of which stays empty',
+    form: /^([2-9]|[1-9][0-9]{1,4})$/,
+    example: '4',
+  },
+  {
+    key: 'aio-max-nr',
+    meaning: 'requests that all contexts may reserve',
+    form: count,
+    example: '1',
+  },
+  {
+    key: 'slots',
+    meaning: 'requests that the disk takes at once',
+    form: /^[1-9][0-9]{0,5}$/,
+    example: '2',
+  },
+  {
+    key: 'service',
+    meaning: 'ticks the disk needs for a request; default: any time, in any order',
+    form: /^[1-9][0-9]{0,5}$/,
+    example: '3',
+  },
   { key: 'faults', meaning: 'injected allocation failures per thread', form: count, example: '1' },
   {
     key: 'timers',

@@ -17,6 +17,10 @@ export type Arg =
   | { readonly kind: 'pointer'; readonly where: PointerName }
   /** `mapped(n)`: a buffer of which only the first n elements are mapped. */
   | { readonly kind: 'mapped'; readonly elements: number }
+  /** io_submit()'s list: `[a: pread(r, 4), b, BAD]`. */
+  | { readonly kind: 'iocbs'; readonly entries: readonly IocbArg[] }
+  /** The segments of a vectored request: `[1, 4096]` lengths, `["ab", "c"]` bytes. */
+  | { readonly kind: 'iovec'; readonly segments: readonly Arg[] }
   /** `{SIGUSR1}`; the empty set is `{}`. */
   | { readonly kind: 'signals'; readonly names: readonly string[] }
   /** `buf=RO`, `data=7`: an optional argument by name. */
@@ -27,6 +31,19 @@ export type PointerName = 'NULL' | 'BAD' | 'RO' | 'KERNEL';
 export interface PollfdArg {
   readonly fd: Arg;
   readonly events: Arg;
+}
+
+/** One element of io_submit()'s list. */
+export type IocbArg =
+  /** A request block by name; without `op` it is submitted as it stands in memory. */
+  | { readonly kind: 'iocb'; readonly name: string; readonly op: IocbOp | null }
+  /** An address that is no iocb. */
+  | { readonly kind: 'pointer'; readonly where: PointerName };
+
+/** What a request block is filled with: `pread(r, 4, buf=BAD)`; the table is IOCB_OPS in the ABI. */
+export interface IocbOp {
+  readonly name: string;
+  readonly args: readonly Arg[];
 }
 
 /** The call runs only if the named earlier result of the same thread (or of init) is as said. */
@@ -61,7 +78,36 @@ export type ValuePattern =
       readonly kind: 'events';
       readonly ordered: boolean;
       readonly entries: readonly EventPattern[];
+    }
+  /** `{a:1, b:EINTR}` any order, `[...]` this order: what io_getevents() reported. */
+  | {
+      readonly kind: 'completions';
+      readonly ordered: boolean;
+      readonly entries: readonly CompletionPattern[];
     };
+
+export interface CompletionPattern {
+  /** The name of the iocb, or the number reported in its place. */
+  readonly name: string;
+  readonly value: CompletionValue;
+}
+
+/** What the result of a request must look like. */
+export type CompletionValue =
+  | { readonly kind: 'int'; readonly value: number }
+  | { readonly kind: 'errno'; readonly errno: string }
+  /** `ok`: not negative. */
+  | { readonly kind: 'ok' }
+  /** `"abc"`: what a read put into its buffer. */
+  | { readonly kind: 'data'; readonly value: string }
+  /** `{r:IN}`: what an epoll_wait request stored. */
+  | {
+      readonly kind: 'events';
+      readonly ordered: boolean;
+      readonly entries: readonly EventPattern[];
+    }
+  /** `*`: anything. */
+  | { readonly kind: 'any' };
 
 export interface EventPattern {
   readonly name: string;

@@ -12,6 +12,8 @@ export type Result =
       /** sys_epoll v11: events more that were returned at an address that is not mapped. */
       readonly unread?: number;
     }
+  /** io_getevents and its like: in the order delivered. */
+  | { readonly kind: 'completions'; readonly events: readonly Completion[] }
   /** read: the count, and the bytes where the target keeps them. */
   | { readonly kind: 'bytes'; readonly count: number; readonly data: string }
   /** The call never returned, and never can. */
@@ -22,6 +24,19 @@ export type Result =
 export interface ReportedEvent {
   readonly name: string;
   readonly mask: number;
+}
+
+/** One io_event as a program sees it. */
+export interface Completion {
+  /** The name of the iocb its `obj` points at, or that address as a number. */
+  readonly name: string;
+  /** Bytes or events, or a negative errno. */
+  readonly res: number;
+  readonly res2: number;
+  /** What a read put into its buffer; only when `res` is positive. */
+  readonly data?: string;
+  /** What an epoll_wait request stored. */
+  readonly events?: readonly ReportedEvent[];
 }
 
 /** The result of one call of a program; thread -1 is init, `index` counts from 0. */

@@ -4,13 +4,14 @@ import { makesDescriptors, syscallOf } from '../abi/index.ts';
 import type { Call, Program } from './program.ts';
 
 /** What a bound name stands for. */
-export type NameKind = 'descriptor' | 'mapping' | 'result';
+export type NameKind = 'descriptor' | 'mapping' | 'context' | 'result';
 
 /** What the names a call binds stand for. */
 export function boundKind(call: Call): NameKind {
   const spec = syscallOf(call.name);
   if (spec === null) return 'result';
   if (makesDescriptors(spec)) return 'descriptor';
+  if (spec.returns === 'context') return 'context';
   return spec.returns === 'address' ? 'mapping' : 'result';
 }
 
