@@ -24,15 +24,21 @@ const FILES: FileSystem = {
   devices: new Map(),
 };
 
-/** Builds 2.6.20 without patches. One at a time: the kernel's state is the machine's. */
-export function build2620(): BuiltKernel {
+/** What patches replace in a 2.6.20 kernel. */
+export type Parts2620 = Readonly<Record<never, never>>;
+
+/** 2.6.20 as released. */
+export const plain2620: Parts2620 = {};
+
+/** A bootable kernel of these parts; `spec` is the name it answers to. */
+export function build2620(spec: string, _parts: Parts2620): BuiltKernel {
   const syscalls = commonSyscalls(makePipe);
   syscalls.set('epoll_create', sysEpollCreate);
   syscalls.set('epoll_ctl', sysEpollCtl);
   syscalls.set('epoll_wait', sysEpollWait);
   syscalls.set('epoll_pwait', sysEpollPwait);
   return {
-    spec: '2.6.20',
+    spec,
     syscalls,
     get mm() {
       return mm;

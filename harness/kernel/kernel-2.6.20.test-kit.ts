@@ -14,7 +14,7 @@ import {
   type Scenario,
 } from '../machine/index.ts';
 import { Sanitizers } from '../sanitizers/index.ts';
-import { build2620 } from './build-2.6.20.ts';
+import { build2620, plain2620 } from './build-2.6.20.ts';
 import { E, kernelConfig, type BuiltKernel } from './kernel.ts';
 
 export const IN = 0x1;
@@ -182,7 +182,7 @@ export interface Seen {
 
 /** Explores to the end; an outcome is every noted result by name, in order of names. */
 export function run(litmus: Litmus): Seen {
-  const kernel = build2620();
+  const kernel = build2620('2.6.20', plain2620);
   const threads = litmus.threads ?? [];
   const out = new Map<string, string>();
   const fd: Record<string, number> = {};

@@ -378,7 +378,7 @@ t.test('kernel specs are refused by name, in one line', (t) => {
   t.equal(buildKernel('2.5.44').syscalls.has('epoll_create'), false);
   const wrong: readonly (readonly [string, string])[] = [
     ['2.5.4', 'no base "2.5.4"; did you mean "2.5.44"?'],
-    ['', 'no base ""; there is 2.5.44, 2.6.20'],
+    ['', 'no base ""; there is 2.5.44, 2.6.20, 3.1'],
     ['2.6.20+sys_epoll-v11', 'patch "sys_epoll-v11" applies to 2.5.44 only'],
     ['2.5.44+sys_epoll-v12', 'no patch "sys_epoll-v12"; did you mean "sys_epoll-v11"?'],
     ['2.5.44+epoll-acsem', 'patch "epoll-acsem" needs "sys_epoll-v11" before it'],

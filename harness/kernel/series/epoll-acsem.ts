@@ -10,6 +10,7 @@ import { EP_CTL_DEL, EP_CTL_MOD } from '../drivers/char/eventpoll-calls.ts';
 import type { EntryPoints, EventPoll } from '../drivers/char/eventpoll.ts';
 import { HarnessBug } from '../../machine/op.ts';
 import { POLLERR, POLLHUP } from '../poll-bits.ts';
+import type { Parts2544 } from '../build-2.5.44.ts';
 import { SYS_EPOLL_THREAD, type Patch } from './patch.ts';
 
 // Patch: epoll-acsem. The field it adds to struct eventpoll.
@@ -52,7 +53,7 @@ function withAcsem(base: EntryPoints): EntryPoints {
   };
 }
 
-export const epollAcsem: Patch = {
+export const epollAcsem: Patch<Parts2544> = {
   name: 'epoll-acsem',
   title:
     'serialises epoll_ctl and write(2) of a set; ADD always asks for ERR and HUP; one mount reference',

@@ -14,6 +14,7 @@ import type { EntryPoints, EventPoll } from '../drivers/char/eventpoll.ts';
 import { fileNotifyOne } from '../fs/fcblist.ts';
 import { fput } from '../fs/file.ts';
 import { E } from '../kernel.ts';
+import type { Parts2544 } from '../build-2.5.44.ts';
 import { SYS_EPOLL_THREAD, type Patch } from './patch.ts';
 
 /** The new operation. */
@@ -41,7 +42,7 @@ function withTest(base: EntryPoints): EntryPoints {
   };
 }
 
-export const epollAddAndTest: Patch = {
+export const epollAddAndTest: Patch<Parts2544> = {
   name: 'epoll-add-and-test',
   title: 'EPOLL_CTL_ADD_AND_TEST: registers and reports at once what is ready already',
   seed: SYS_EPOLL_THREAD,

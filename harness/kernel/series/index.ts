@@ -1,37 +1,44 @@
 /** Kernel specs: `base+patch+patch`, what they mean, and the kernels they build. */
 
 import { build2544, plain2544 } from '../build-2.5.44.ts';
-import { build2620 } from '../build-2.6.20.ts';
+import { build2620, plain2620 } from '../build-2.6.20.ts';
+import { build31, plain31 } from '../build-3.1.ts';
 import type { BuiltKernel } from '../kernel.ts';
+import { base, type Base } from './base.ts';
 import { epollAcsem } from './epoll-acsem.ts';
 import { epollAddAndTest } from './epoll-add-and-test.ts';
-import type { Patch } from './patch.ts';
+import type { PatchInfo } from './patch.ts';
 import { sysEpollV11 } from './sys_epoll-v11.ts';
 
-export type { Patch } from './patch.ts';
+export type { Patch, PatchInfo } from './patch.ts';
 
-interface Base {
-  readonly name: string;
-  readonly title: string;
-  /** Applies the patches in order and builds. */
-  build(spec: string, patches: readonly Patch[]): BuiltKernel;
-}
-
+/** Every base with its patches in the order in which they were proposed. */
 const BASES: readonly Base[] = [
-  {
+  base({
     name: '2.5.44',
     title: 'Linux 2.5.44: one-page pipes, no epoll',
-    build: (spec, patches) =>
-      build2544(
-        spec,
-        patches.reduce((parts, patch) => patch.apply(parts), plain2544),
-      ),
-  },
-  { name: '2.6.20', title: 'Linux 2.6.20: eventpoll as merged', build: build2620 },
+    plain: plain2544,
+    patches: [sysEpollV11, epollAcsem, epollAddAndTest],
+    build: build2544,
+  }),
+  base({
+    name: '2.6.20',
+    title: 'Linux 2.6.20: eventpoll as merged, AIO with retries',
+    plain: plain2620,
+    patches: [],
+    build: build2620,
+  }),
+  base({
+    name: '3.1',
+    title: 'Linux 3.1: AIO on a block device, one kiocb at a time, plugged; no epoll here',
+    plain: plain31,
+    patches: [],
+    build: build31,
+  }),
 ];
 
-/** All patches, in the order in which they were proposed. */
-export const PATCHES: readonly Patch[] = [sysEpollV11, epollAcsem, epollAddAndTest];
+/** All patches, base by base. */
+export const PATCHES: readonly PatchInfo[] = BASES.flatMap((b) => b.patches);
 
 /** A spec that makes sense: a base, and patches each of which applies. */
 export interface KernelSpec {
@@ -52,7 +59,7 @@ function fail(text: string, why: string): never {
 
 /**
  * Reads a spec, or throws a KernelSpecError of one line that names what is wrong (unknown base or patch, a patch of
- * another base, a missing prerequisite, a patch twice) and what there is instead.
+ * another base, a missing prerequisite, a patch twice, two that exclude each other) and what there is instead.
  */
 export function parseKernelSpec(text: string): KernelSpec {
   const [baseName = '', ...names] = text.split('+');
@@ -71,15 +78,36 @@ export function parseKernelSpec(text: string): KernelSpec {
     if (patch === undefined)
       fail(text, `no patch "${name}"; ${suggest(name, patchesOf(base.name))}`);
     if (patch.base !== base.name) fail(text, `patch "${name}" applies to ${patch.base} only`);
-    if (applied.includes(name)) fail(text, `patch "${name}" is there twice; leave one out`);
-    const missing = patch.requires.find((r) => !applied.includes(r));
-    if (missing !== undefined) {
-      const repaired = [base.name, ...applied, missing, name].join('+');
-      fail(text, `patch "${name}" needs "${missing}" before it; try "${repaired}"`);
-    }
+    checkSeries(text, base.name, applied, patch);
     applied.push(name);
   }
   return { text: [base.name, ...applied].join('+'), base: base.name, patches: applied };
+}
+
+/** Refuses a patch that does not apply after these. */
+function checkSeries(text: string, base: string, applied: string[], patch: PatchInfo): void {
+  const { name } = patch;
+  if (applied.includes(name)) fail(text, `patch "${name}" is there twice; leave one out`);
+  const other = applied.find((a) => excludes(patch, a));
+  if (other !== undefined)
+    fail(text, `patches "${other}" and "${name}" exclude each other; leave one out`);
+  const missing = patch.requires.find((r) => !applied.includes(r));
+  if (missing === undefined) return;
+  const lacking = [...prerequisitesOf(missing), missing].filter((r) => !applied.includes(r));
+  const repaired = [base, ...applied, ...lacking, name].join('+');
+  fail(text, `patch "${name}" needs "${missing}" before it; try "${repaired}"`);
+}
+
+/** Whether one of the two says that it cannot stand beside the other. */
+function excludes(patch: PatchInfo, name: string): boolean {
+  if (patch.excludes?.includes(name) === true) return true;
+  return PATCHES.some((p) => p.name === name && p.excludes?.includes(patch.name) === true);
+}
+
+/** What must stand before a patch, and before that, in an order that applies. */
+function prerequisitesOf(name: string): string[] {
+  const direct = PATCHES.filter((p) => p.name === name).flatMap((p) => p.requires);
+  return [...new Set(direct.flatMap((r) => [...prerequisitesOf(r), r]))];
 }
 
 function patchesOf(base: string): string[] {
@@ -115,8 +143,7 @@ export function buildKernel(spec: string | KernelSpec): BuiltKernel {
   const parsed = typeof spec === 'string' ? parseKernelSpec(spec) : spec;
   const base = BASES.find((b) => b.name === parsed.base);
   if (base === undefined) fail(parsed.text, `no base "${parsed.base}"`);
-  const patches = parsed.patches.flatMap((name) => PATCHES.filter((p) => p.name === name));
-  return base.build(parsed.text, patches);
+  return base.build(parsed.text, parsed.patches);
 }
 
 /** A kernel that can be had, for `lostwake list kernels`. */
@@ -131,8 +158,8 @@ export interface KernelListing {
 export function listKernels(): readonly KernelListing[] {
   return BASES.flatMap((base) => [
     { spec: base.name, title: base.title, seed: null },
-    ...PATCHES.filter((p) => p.base === base.name).map((patch) => ({
-      spec: [base.name, ...patch.requires, patch.name].join('+'),
+    ...base.patches.map((patch) => ({
+      spec: [base.name, ...prerequisitesOf(patch.name), patch.name].join('+'),
       title: patch.title,
       seed: patch.seed,
     })),

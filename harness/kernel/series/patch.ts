@@ -1,9 +1,7 @@
-/** What a patch is. One file each in this folder; `index.ts` has the table. */
+/** What a patch is. One file each in this folder; `index.ts` has the table of bases and patches. */
 
-import type { Parts2544 } from '../build-2.5.44.ts';
-
-/** A patch on 2.5.44. */
-export interface Patch {
+/** What is known of a patch without the kernel it applies to. */
+export interface PatchInfo {
   /** As it stands in a spec: `epoll-acsem`. */
   readonly name: string;
   /** One line for people. */
@@ -14,10 +12,19 @@ export interface Patch {
   readonly base: string;
   /** Patches that must stand before it. */
   readonly requires: readonly string[];
+  /** Patches that cannot stand in the same series, for instance other versions of this one. */
+  readonly excludes?: readonly string[];
   /** The functions it replaces or adds, by their names in the kernel. */
   readonly replaces: readonly string[];
-  apply(parts: Parts2544): Parts2544;
+}
+
+/** A patch on a base whose replaceable functions are `Parts`. */
+export interface Patch<Parts> extends PatchInfo {
+  apply(parts: Parts): Parts;
 }
 
 /** Seed of the sys_epoll thread of October 2002. */
 export const SYS_EPOLL_THREAD = '001_c49968c44f50b10d.txt';
+
+/** Seed of the AIO mails of 2011 and 2012: batches of kiocbs, the plug of io_submit, a stray unlock. */
+export const AIO_BATCH_DIGEST = '003_2c4866c18ddf3374.txt';

@@ -4,11 +4,12 @@ import type { EntryPoints } from '../drivers/char/eventpoll.ts';
 import { ctlAction, ctlOperation, takeReferences } from '../drivers/char/eventpoll-calls.ts';
 import { writeElements } from '../drivers/char/eventpoll-device.ts';
 import { fcblistHooks, fileSendNotify, notifySocket } from '../fs/fcblist.ts';
+import type { Parts2544 } from '../build-2.5.44.ts';
 import { SYS_EPOLL_THREAD, type Patch } from './patch.ts';
 
 const v11: EntryPoints = { takeReferences, epInit() {}, ctlAction, ctlOperation, writeElements };
 
-export const sysEpollV11: Patch = {
+export const sysEpollV11: Patch<Parts2544> = {
   name: 'sys_epoll-v11',
   title:
     'sys_epoll v11: epoll_create, epoll_ctl, epoll_wait and /dev/epoll over callbacks on files',
