@@ -161,15 +161,23 @@ function* transfer(
   return { result, stuckAt: batch.stuckAt };
 }
 
-interface Waited {
+/** How a wait of ep_poll ended. */
+export interface Waited {
   /** Ticks left. */
   readonly ticks: number;
-  readonly interrupted: boolean;
+  /** 0, or the error that ep_poll answers: -EINTR. */
+  readonly error: number;
   /** LP9: the ready list was not empty when ep.lock was dropped. */
   readonly available: boolean;
 }
 
-/** LP2 to LP10: sleeps until the ready list is not empty, the time is over, or a signal comes. */
+/** What patches replace in eventpoll. */
+export interface EpollParts {
+  /** Sleeps until the ready list is not empty, `ticks` are over, or a signal comes. ep.lock is not held. */
+  wait(ep: EventPoll, ticks: number): Kernel<Waited>;
+}
+
+/** LP2 to LP10: as 2.6.20 waits. */
 function* waitForEvents(ep: EventPoll, timeout: number): Kernel<Waited> {
   let ticks = timeout;
   let interrupted = false;
@@ -194,11 +202,21 @@ function* waitForEvents(ep: EventPoll, timeout: number): Kernel<Waited> {
   }
   const available = !ep.ready.isEmpty();
   yield* writeUnlock(ep.lock, '2.6-LP10');
-  return { ticks, interrupted, available };
+  return { ticks, error: interrupted ? -E.EINTR : 0, available };
+}
+
+/** eventpoll as released. */
+export const plainEpoll: EpollParts = { wait: waitForEvents };
+
+let parts = plainEpoll;
+
+/** Which functions the eventpoll of this kernel has; called from boot. */
+export function useEpollParts(chosen: EpollParts): void {
+  parts = chosen;
 }
 
 /** Words for a sleeper, and whether something should have woken it. */
-function eventCondition(ep: EventPoll): Condition {
+export function eventCondition(ep: EventPoll): Condition {
   const isOverdue = (item: EpItem): boolean => isLevelTriggered(item) && reportable(item) !== 0;
   return {
     holds: () => !ep.ready.isEmpty() || ep.tree.some(isOverdue),
@@ -224,8 +242,8 @@ export function* epPoll(
 ): Kernel<number> {
   let ticks = timeoutTicks(timeoutMs);
   for (;;) {
-    const waited = yield* waitForEvents(ep, ticks);
-    if (waited.interrupted) return -E.EINTR;
+    const waited = yield* parts.wait(ep, ticks);
+    if (waited.error !== 0) return waited.error;
     ticks = waited.ticks;
     if (!waited.available) return 0;
     const { result, stuckAt } = yield* transfer(ep, address, maxEvents, ticks !== 0);
