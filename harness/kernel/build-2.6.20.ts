@@ -10,6 +10,7 @@ import {
   sysEpollWait,
 } from './fs/eventpoll.ts';
 import { resetEventpoll } from './fs/eventpoll-object.ts';
+import { plainEpoll, useEpollParts, type EpollParts } from './fs/eventpoll-wait.ts';
 import { closeAll, mm, resetFiles } from './fs/file.ts';
 import { resetNames, type FileSystem } from './fs/namei.ts';
 import { fifoOpen, makePipe, newPipe } from './fs/pipe.ts';
@@ -25,13 +26,15 @@ const FILES: FileSystem = {
 };
 
 /** What patches replace in a 2.6.20 kernel. */
-export type Parts2620 = Readonly<Record<never, never>>;
+export interface Parts2620 {
+  readonly epoll: EpollParts;
+}
 
 /** 2.6.20 as released. */
-export const plain2620: Parts2620 = {};
+export const plain2620: Parts2620 = { epoll: plainEpoll };
 
 /** A bootable kernel of these parts; `spec` is the name it answers to. */
-export function build2620(spec: string, _parts: Parts2620): BuiltKernel {
+export function build2620(spec: string, parts: Parts2620): BuiltKernel {
   const syscalls = commonSyscalls(makePipe);
   syscalls.set('epoll_create', sysEpollCreate);
   syscalls.set('epoll_ctl', sysEpollCtl);
@@ -47,6 +50,7 @@ export function build2620(spec: string, _parts: Parts2620): BuiltKernel {
       resetFiles(eventpollHooks);
       resetNames(FILES);
       resetEventpoll();
+      useEpollParts(parts.epoll);
       resetSockets(null);
     },
     *exit(): Kernel<void> {
