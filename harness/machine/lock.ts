@@ -79,6 +79,19 @@ export function spinUnlock(lock: SpinLock, site: string): Kernel<number> {
   return engine.submit(Kind.UNLOCK, lock, 0, site);
 }
 
+/** Also disables softirqs on the CPU that it runs on. */
+export function* spinLockBh(lock: SpinLock, site: string): Kernel<number> {
+  engine.observer.softirqs(1, site);
+  return yield* engine.submit(Kind.LOCK, lock, 0, site);
+}
+
+/** Also enables softirqs once, whether or not they were disabled. */
+export function* spinUnlockBh(lock: SpinLock, site: string): Kernel<number> {
+  const result = yield* engine.submit(Kind.UNLOCK, lock, 0, site);
+  engine.observer.softirqs(-1, site);
+  return result;
+}
+
 export function mutexLock(lock: Mutex, site: string): Kernel<number> {
   engine.observer.mightSleep(site);
   return engine.submit(Kind.LOCK, lock, 0, site);

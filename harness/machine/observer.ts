@@ -10,6 +10,8 @@ export interface Observer {
   released(lock: number, kind: number, site: string): void;
   /** A wake-up of the task whose state object this is; `did` is false when it was not asleep. */
   woke(state: number, did: boolean, site: string): void;
+  /** The softirq-disable count of the CPU that the current thread runs on changes by `change`. */
+  softirqs(change: number, site: string): void;
   /** The current thread is about to do something that may sleep. */
   mightSleep(site: string): void;
   /** The operation that is being applied is on a part of this allocation. */
@@ -44,6 +46,7 @@ export const NO_OBSERVER: Observer = {
   acquired() {},
   released() {},
   woke() {},
+  softirqs() {},
   mightSleep() {},
   access() {},
   touched() {},

@@ -11,6 +11,7 @@ import { findLeaks } from './kmemleak.ts';
 import { Lockdep } from './lockdep.ts';
 import { addOops } from './oops.ts';
 import { findSoftLockups } from './soft-lockup.ts';
+import { SoftirqCount } from './softirq-count.ts';
 
 export type { SanitizerFinding } from './findings.ts';
 
@@ -26,6 +27,7 @@ export class Sanitizers implements Observer {
   private readonly kasan = new Kasan(this.list);
   private readonly kcsan = new Kcsan(this.list);
   private readonly lockdep = new Lockdep(this.list, this.held);
+  private readonly softirqCount = new SoftirqCount(this.list);
   private readonly hung = new HungTask(this.list, this.held);
 
   /** What was seen in the execution that runs or ran last: one finding per signature, in order of discovery. */
@@ -43,6 +45,7 @@ export class Sanitizers implements Observer {
     this.kasan.begin();
     this.kcsan.begin();
     this.lockdep.begin();
+    this.softirqCount.begin();
     this.hung.begin();
   }
 
@@ -58,8 +61,13 @@ export class Sanitizers implements Observer {
     this.hung.woke(state);
   }
 
+  softirqs(change: number, site: string): void {
+    this.softirqCount.changed(change, site);
+  }
+
   mightSleep(site: string): void {
     this.lockdep.mightSleep(site);
+    this.softirqCount.mightSleep(site);
   }
 
   access(mem: Lifetime, site: string): void {
@@ -92,6 +100,7 @@ export class Sanitizers implements Observer {
   quiet(): void {
     this.kasan.quiet();
     this.lockdep.quiet();
+    this.softirqCount.quiet();
     this.hung.quiet();
     findSoftLockups(this.list);
   }

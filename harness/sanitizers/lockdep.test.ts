@@ -19,7 +19,9 @@ import {
   spinLock,
   spinLockIrqsave,
   spinTrylock,
+  spinLockBh,
   spinUnlock,
+  spinUnlockBh,
   upRead,
   UserMemory,
   writeLock,
@@ -400,4 +402,36 @@ t.test('lockdep reports a lock that is held on return to user space', async (t) 
     { detector: 'LOCKDEP', site: 'L', message: /T1 returns to user space with PIPE_SEM#1/ },
   ]);
   t.same(found(tiny(true)), []);
+});
+
+/** A task that locks one way, unlocks the other, and may then sleep. */
+function softirqs(locksBh: boolean, unlocksBh: boolean, sleeps: boolean): Tiny {
+  return {
+    build() {
+      lock = newSpinLock('A');
+      mutex = newMutex('M');
+    },
+    threads: [
+      function* () {
+        yield* locksBh ? spinLockBh(lock, 'L') : spinLock(lock, 'L');
+        yield* unlocksBh ? spinUnlockBh(lock, 'U') : spinUnlock(lock, 'U');
+        if (!sleeps) return;
+        yield* mutexLock(mutex, 'ML');
+        yield* mutexUnlock(mutex, 'MU');
+      },
+    ],
+  };
+}
+
+t.test('softirqs are enabled exactly as often as they are disabled', async (t) => {
+  t.same(found(softirqs(true, true, true)), []);
+  t.same(found(softirqs(false, false, true)), []);
+  t.same(found(softirqs(false, true, false)), ['LOCKDEP U']);
+  t.same(found(softirqs(false, true, true)), ['WARN ML', 'LOCKDEP U']);
+  t.same(found(softirqs(true, false, true)), ['WARN ML', 'LOCKDEP L']);
+  const [warning] = details(softirqs(false, true, true));
+  t.equal(
+    warning.message,
+    'scheduling while atomic: T1 may sleep at ML with a softirq-disable count of -1 (since U)',
+  );
 });
