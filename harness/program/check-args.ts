@@ -8,50 +8,70 @@ import {
   type ArgKind,
   type ArgSpec,
   type FlagSetName,
-  type SyscallSpec,
 } from '../abi/index.ts';
+import { accepts, expectedText, setsOf } from './arg-kinds.ts';
+import { checkIocbs } from './check-iocbs.ts';
+import { checkName, type ArgScope, type Problem } from './check-names.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { printArg } from './print.ts';
 import type { Arg, Call } from './program.ts';
-import type { NameKind } from './scope.ts';
 
-/** What a call can see when its arguments are checked. */
-export interface ArgScope {
-  /** Names bound by init or earlier by the same thread. */
-  readonly visible: ReadonlyMap<string, NameKind>;
-  /** All names of the program. */
-  readonly all: ReadonlyMap<string, NameKind>;
-  readonly threads: number;
-  /** -1 in init. */
-  readonly thread: number;
-}
-
-/** What is wrong, and with which part of the program. */
-export interface Problem {
-  readonly reason: string;
-  readonly part: object;
+/** A call or request as its table has it. */
+export interface Signature {
+  readonly name: string;
+  readonly args: readonly ArgSpec[];
 }
 
 /** The first thing wrong with a call's arguments, or null. */
 export function checkArgs(call: Call, scope: ArgScope): Problem | null {
   const spec = syscallOf(call.name);
   if (spec === null) return null;
+  return checkForms(call, scope) ?? checkArgList(spec, call, 'call', scope);
+}
+
+/** What the number and kinds of arguments alone do not say. */
+function checkForms(call: Call, scope: ArgScope): Problem | null {
   const plain = call.args.filter((arg) => arg.kind !== 'labelled');
-  const specs = spec.args.filter((arg) => !arg.labelled);
-  const required = specs.filter((arg) => !arg.optional).length;
-  if (plain.length < required || plain.length > specs.length) {
-    const reason = `Cannot call ${call.name}() with ${plural(plain.length)}: it takes ${signature(spec)}`;
-    return { reason, part: plain[specs.length] ?? call };
-  }
   if (call.name === 'epoll_ctl' && plain.length === 3 && !isDelete(plain[1])) {
     return {
       reason: 'Cannot leave the events of epoll_ctl() out: only EPOLL_CTL_DEL has none',
       part: call,
     };
   }
+  if (
+    call.name === 'mmap' &&
+    (plain.length > 0 ? plain.length < 2 || hasPlace(call) : !hasPlace(call))
+  ) {
+    return { reason: 'Cannot call mmap() so: it takes (fd, pages) or (at=)', part: call };
+  }
+  if (call.name === 'exit_group' && scope.thread < 0) {
+    return { reason: 'Cannot exit in init: no thread runs yet', part: call };
+  }
+  return null;
+}
+
+/** Whether mmap() says where. */
+export function hasPlace(call: Call): boolean {
+  return call.args.some((arg) => arg.kind === 'labelled' && arg.label === 'at');
+}
+
+/** The first thing wrong with the arguments of a call or request, or null; `verb` is what one does with it. */
+export function checkArgList(
+  spec: Signature,
+  of: { readonly args: readonly Arg[] },
+  verb: 'call' | 'submit',
+  scope: ArgScope,
+): Problem | null {
+  const plain = of.args.filter((arg) => arg.kind !== 'labelled');
+  const specs = spec.args.filter((arg) => !arg.labelled);
+  const required = specs.filter((arg) => !arg.optional).length;
+  if (plain.length < required || plain.length > specs.length) {
+    const reason = `Cannot ${verb} ${spec.name}() with ${plural(plain.length)}: it takes ${signature(spec)}`;
+    return { reason, part: plain[specs.length] ?? of };
+  }
   let position = 0;
   const labels = new Set<string>();
-  for (const arg of call.args) {
+  for (const arg of of.args) {
     const problem =
       arg.kind === 'labelled'
         ? checkLabelled(spec, arg, labels, scope)
@@ -72,7 +92,7 @@ function plural(n: number): string {
 }
 
 /** `(epfd, op, fd, event, [data=])`. */
-export function signature(spec: SyscallSpec): string {
+export function signature(spec: Signature): string {
   const names = spec.args.map((arg) =>
     arg.labelled ? `[${arg.name}=]` : arg.optional ? `[${arg.name}]` : arg.name,
   );
@@ -80,7 +100,7 @@ export function signature(spec: SyscallSpec): string {
 }
 
 function checkLabelled(
-  spec: SyscallSpec,
+  spec: Signature,
   arg: Extract<Arg, { kind: 'labelled' }>,
   labels: Set<string>,
   scope: ArgScope,
@@ -133,16 +153,14 @@ function checkArg(call: string, spec: ArgSpec, arg: Arg, scope: ArgScope): Probl
         }
       }
       return null;
+    case 'iocbs':
+      return checkIocbs(arg.entries, arg, scope);
+    case 'iovec':
+      return checkSegments(call, arg);
     case 'int':
       return checkRange(call, spec, arg);
     case 'string':
-      if (/[^\0-\xff]/.test(arg.value)) {
-        return {
-          reason: `Cannot use a character beyond \\xff in a string: write its bytes`,
-          part: arg,
-        };
-      }
-      return null;
+      return checkText(arg);
     default:
       return null;
   }
@@ -152,13 +170,36 @@ function plainSpec(name: string, type: ArgKind): ArgSpec {
   return { name, type, optional: false, labelled: false };
 }
 
+function checkSegments(call: string, arg: Extract<Arg, { kind: 'iovec' }>): Problem | null {
+  const segment: ArgSpec = plainSpec('a segment', { kind: 'data' });
+  for (const part of arg.segments) {
+    const fits = part.kind === 'int' || part.kind === 'pointer';
+    if (!fits && !(part.kind === 'string' && call === 'pwritev')) {
+      const bytes = call === 'pwritev' ? 'a string or a number of bytes' : 'a number of bytes';
+      return {
+        reason: `Cannot use ${printArg(part)} as a segment of ${call}(): expected ${bytes}`,
+        part,
+      };
+    }
+    const problem = part.kind === 'int' ? checkRange(call, segment, part) : checkText(part);
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
+function checkText(arg: Arg): Problem | null {
+  if (arg.kind !== 'string' || !/[^\0-\xff]/.test(arg.value)) return null;
+  return { reason: `Cannot use a character beyond \\xff in a string: write its bytes`, part: arg };
+}
+
 /** Numbers that stand for lengths cannot be negative or huge in a program; odd values of the ABI can. */
 function checkRange(
   call: string,
   spec: ArgSpec,
   arg: Extract<Arg, { kind: 'int' }>,
 ): Problem | null {
-  const length = (call === 'read' && spec.name === 'count') || spec.type.kind === 'data';
+  const length =
+    ((call === 'read' || call === 'pread') && spec.name === 'count') || spec.type.kind === 'data';
   if (length && (arg.value < 0 || arg.value > 0x100000)) {
     return {
       reason: `Cannot use ${arg.value} as a number of bytes: it goes from 0 to 1048576`,
@@ -169,142 +210,6 @@ function checkRange(
     return { reason: `Cannot sleep for ${arg.value} ms`, part: arg };
   }
   return null;
-}
-
-function checkName(
-  call: string,
-  spec: ArgSpec,
-  arg: Extract<Arg, { kind: 'name' }>,
-  scope: ArgScope,
-): Problem | null {
-  const { kind } = spec.type;
-  if (kind === 'thread') return checkThread(arg, scope);
-  const wanted: NameKind | null =
-    kind === 'fd' || kind === 'ioctl-argument' || kind === 'open-how'
-      ? 'descriptor'
-      : kind === 'address' || (kind === 'buffer' && spec.labelled)
-        ? 'mapping'
-        : null;
-  if (wanted === null || (kind === 'buffer' && !scope.visible.has(arg.name))) {
-    const candidates = setsOf(spec.type).flatMap((set) => flagsOf(set).map((flag) => flag.name));
-    const hint = didYouMean(arg.name, candidates);
-    return {
-      reason: `Cannot use ${arg.name} as ${spec.name} of ${call}(): expected ${expectedText(spec.type)}${hint}`,
-      part: arg,
-    };
-  }
-  const have = scope.visible.get(arg.name);
-  if (have === wanted) return null;
-  if (have !== undefined) {
-    return {
-      reason: `Cannot use "${arg.name}" as ${spec.name} of ${call}(): it is a ${have}, not a ${wanted}`,
-      part: arg,
-    };
-  }
-  if (scope.all.has(arg.name)) {
-    return {
-      reason: `Cannot use "${arg.name}" here: it is bound later or by another thread; bind it in init`,
-      part: arg,
-    };
-  }
-  const near = [...scope.visible].filter(([, k]) => k === wanted).map(([name]) => name);
-  return {
-    reason: `Cannot use "${arg.name}": nothing binds it${didYouMean(arg.name, near)}`,
-    part: arg,
-  };
-}
-
-function checkThread(arg: Extract<Arg, { kind: 'name' }>, scope: ArgScope): Problem | null {
-  if (scope.thread < 0) {
-    return { reason: 'Cannot send a signal in init: no thread runs yet', part: arg };
-  }
-  const number = /^T([1-9])$/.exec(arg.name)?.[1];
-  if (number === undefined || Number(number) > scope.threads) {
-    return {
-      reason: `Cannot send a signal to "${arg.name}": threads are T1 to T${scope.threads}`,
-      part: arg,
-    };
-  }
-  return null;
-}
-
-function accepts(type: ArgKind, arg: Arg): boolean {
-  switch (type.kind) {
-    case 'fd':
-    case 'int':
-    case 'timeout':
-      return arg.kind === 'int';
-    case 'flags':
-      return arg.kind === 'flags' || arg.kind === 'int';
-    case 'events':
-      return arg.kind === 'flags' || arg.kind === 'int' || arg.kind === 'pointer';
-    case 'pollfds':
-      return arg.kind === 'pollfds' || arg.kind === 'pointer';
-    case 'buffer':
-      return arg.kind === 'pointer' || arg.kind === 'mapped';
-    case 'data':
-      return ['string', 'int', 'pollfds', 'pointer', 'mapped'].includes(arg.kind);
-    case 'signals':
-      return arg.kind === 'signals' || arg.kind === 'pointer';
-    case 'path':
-      return arg.kind === 'string' || arg.kind === 'pointer';
-    case 'thread':
-      return false;
-    case 'address':
-      return arg.kind === 'int' || arg.kind === 'pointer' || arg.kind === 'flags';
-    case 'ioctl-argument':
-      return arg.kind === 'int' || arg.kind === 'pointer';
-    case 'open-how':
-      return arg.kind === 'flags' || arg.kind === 'int';
-  }
-}
-
-function setsOf(type: ArgKind): readonly FlagSetName[] {
-  switch (type.kind) {
-    case 'flags':
-      return [type.set];
-    case 'events':
-      return ['epoll', 'poll'];
-    case 'open-how':
-      return ['open'];
-    case 'address':
-      return ['all'];
-    default:
-      return [];
-  }
-}
-
-function expectedText(type: ArgKind): string {
-  switch (type.kind) {
-    case 'fd':
-      return 'a descriptor';
-    case 'int':
-      return 'a decimal number';
-    case 'flags':
-      return `${flagsOf(type.set)[0].name} or its like`;
-    case 'events':
-      return 'EPOLLIN or its like';
-    case 'pollfds':
-      return 'a list such as [r:POLLIN]';
-    case 'buffer':
-      return 'NULL, BAD, RO, KERNEL or mapped(n)';
-    case 'data':
-      return 'a string or a number of bytes';
-    case 'timeout':
-      return 'milliseconds';
-    case 'signals':
-      return 'a set such as {SIGUSR1}';
-    case 'path':
-      return 'a string';
-    case 'thread':
-      return 'a thread';
-    case 'address':
-      return 'a mapping or ALL';
-    case 'ioctl-argument':
-      return 'a number or a descriptor';
-    case 'open-how':
-      return 'O_RDONLY or its like';
-  }
 }
 
 function checkFlags(

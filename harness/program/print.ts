@@ -4,9 +4,12 @@ import { formatMask } from '../abi/index.ts';
 import type {
   Arg,
   Call,
+  CompletionValue,
   Conjunction,
+  EventPattern,
   ExpectBlock,
   Expectation,
+  IocbArg,
   Program,
   ValuePattern,
 } from './program.ts';
@@ -56,6 +59,10 @@ export function printArg(arg: Arg): string {
       return quote(arg.value);
     case 'pollfds':
       return `[${arg.entries.map((e) => `${printArg(e.fd)}:${printArg(e.events)}`).join(', ')}]`;
+    case 'iocbs':
+      return `[${arg.entries.map(printIocb).join(', ')}]`;
+    case 'iovec':
+      return `[${arg.segments.map(printArg).join(', ')}]`;
     case 'pointer':
       return arg.where;
     case 'mapped':
@@ -65,6 +72,13 @@ export function printArg(arg: Arg): string {
     case 'labelled':
       return `${arg.label}=${printArg(arg.value)}`;
   }
+}
+
+/** `a: pread(r, 4)`, `a`, `BAD`. */
+export function printIocb(entry: IocbArg): string {
+  if (entry.kind === 'pointer') return entry.where;
+  const { name, op } = entry;
+  return op === null ? name : `${name}: ${op.name}(${op.args.map(printArg).join(', ')})`;
 }
 
 /** A string literal; what is not printable ASCII is written `\xNN`. */
@@ -87,17 +101,49 @@ export function printPattern(pattern: ValuePattern): string {
       return pattern.errno;
     case 'data':
       return quote(pattern.value);
-    case 'events': {
-      const entries = pattern.entries.map(
-        (e) => `${e.name}:${formatMask(e.mask)}${e.atLeast ? '+' : ''}`,
+    case 'events':
+      return printEvents(pattern);
+    case 'completions':
+      return printList(
+        pattern.ordered,
+        pattern.entries.map((e) => `${e.name}:${printCompletion(e.value)}`),
       );
-      return pattern.ordered ? `[${entries.join(', ')}]` : `{${entries.join(', ')}}`;
-    }
     case 'hang':
     case 'none':
     case 'ok':
     case 'killed':
       return pattern.kind;
+  }
+}
+
+function printEvents(pattern: {
+  readonly ordered: boolean;
+  readonly entries: readonly EventPattern[];
+}): string {
+  return printList(
+    pattern.ordered,
+    pattern.entries.map((e) => `${e.name}:${formatMask(e.mask)}${e.atLeast ? '+' : ''}`),
+  );
+}
+
+function printList(ordered: boolean, entries: readonly string[]): string {
+  return ordered ? `[${entries.join(', ')}]` : `{${entries.join(', ')}}`;
+}
+
+function printCompletion(value: CompletionValue): string {
+  switch (value.kind) {
+    case 'int':
+      return String(value.value);
+    case 'errno':
+      return value.errno;
+    case 'ok':
+      return 'ok';
+    case 'data':
+      return quote(value.value);
+    case 'events':
+      return printEvents(value);
+    case 'any':
+      return '*';
   }
 }
 

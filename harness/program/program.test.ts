@@ -212,7 +212,7 @@ const MALFORMED: readonly (readonly [text: string, message: string])[] = [
   ],
   [
     `${P}  munmap(r)`,
-    '5:10: Cannot use "r" as addr of munmap(): it is a descriptor, not a mapping',
+    '5:10: Cannot use "r" as addr of munmap(): it is a descriptor, not a mapping or context',
   ],
   [
     `${P}  epoll_ctl(A, EPOLL_CTL_AD, r, 0)`,

@@ -6,10 +6,11 @@ import type {
   Conjunction,
   ExpectBlock,
   Expectation,
+  IocbArg,
   Program,
   ValuePattern,
 } from './program.ts';
-import { allNames, callLabel } from './scope.ts';
+import { allNames, callLabel, filledIocbs, iocbsOf } from './scope.ts';
 
 /** A call and where it stood before the change; null for a new call. */
 export interface Origin {
@@ -68,28 +69,96 @@ function prune(draft: Draft): Draft {
   for (const calls of draft.threads) {
     for (const { thread } of calls) threadsLeft.add(`T${thread + 1}`);
   }
+  const all = [draft.init, ...draft.threads].flat().map(({ call }) => call);
+  const iocbs = filledIocbs(all);
   const keep = (calls: readonly Origin[], visible: Set<string>): readonly Origin[] =>
-    calls.filter(({ call }) => {
-      const fits = usedNames(call).every((name) => visible.has(name) || threadsLeft.has(name));
-      if (fits) for (const name of call.bind) visible.add(name);
-      return fits;
+    calls.flatMap((origin) => {
+      const isVisible = (name: string): boolean => visible.has(name) || threadsLeft.has(name);
+      const call = fitted(origin.call, isVisible, iocbs);
+      if (call === null) return [];
+      for (const name of call.bind) visible.add(name);
+      return [call === origin.call ? origin : { ...origin, call }];
     });
   const init = keep(draft.init, names);
   const threads = draft.threads.map((calls) => keep(calls, new Set(names)));
-  const next = { init, threads };
-  // A thread that lost its last call can be named by a kill() that was already kept.
+  // A thread that lost its last call can be named by a kill() that was already kept, an iocb that is not filled any
+  // more by an io_cancel().
   const shrunk = threads.some((calls, i) => calls.length === 0 && draft.threads[i].length > 0);
-  return shrunk ? prune({ init, threads: threads.filter((calls) => calls.length > 0) }) : next;
+  const left = filledIocbs([init, ...threads].flat().map(({ call }) => call));
+  return shrunk || left.size < iocbs.size
+    ? prune({ init, threads: threads.filter((calls) => calls.length > 0) })
+    : { init, threads };
 }
 
-/** Names a call refers to: descriptors, mappings, threads, the result its condition tests. */
+/** The call without the requests that use lost names; null if the call itself does, or if no request is left. */
+function fitted(
+  call: Call,
+  isVisible: (name: string) => boolean,
+  iocbs: ReadonlySet<string>,
+): Call | null {
+  const entries = iocbsOf(call);
+  const kept = entries.filter(
+    (e) => namesInIocb(e).every(isVisible) && namedIocbs([e]).every((name) => iocbs.has(name)),
+  );
+  if (kept.length === 0 && entries.length > 0) return null;
+  const args = call.args.map((arg): Arg =>
+    arg.kind === 'iocbs' ? { ...arg, entries: kept } : arg,
+  );
+  const smaller = kept.length === entries.length ? call : { ...call, args };
+  const fits = usedNames(smaller).every(isVisible);
+  return fits && usedIocbs(smaller).every((name) => iocbs.has(name)) ? smaller : null;
+}
+
+/** Names a call refers to: descriptors, mappings, contexts, threads, the result its condition tests; not iocbs. */
 export function usedNames(call: Call): readonly string[] {
-  const names = call.args.flatMap(namesIn);
+  const isIocb = call.name === 'io_cancel' ? call.args[1] : undefined;
+  const names = call.args
+    .filter((arg) => arg !== isIocb && !isRingField(call, arg))
+    .flatMap(namesIn);
   if (call.when === undefined) return names;
-  const { value } = call.when;
-  const events = value.kind === 'events' ? value.entries.map((entry) => entry.name) : [];
   // Events are named by a symbol of registration, or a number given as data.
-  return [...names, call.when.name, ...events.filter((name) => !/^-?[0-9]+$/.test(name))];
+  return [
+    ...names,
+    call.when.name,
+    ...eventNames(call.when.value).filter((name) => !isNumber(name)),
+  ];
+}
+
+function isRingField(call: Call, arg: Arg): boolean {
+  return call.name === 'aio_ring' && arg === call.args[1];
+}
+
+function isNumber(name: string): boolean {
+  return /^-?[0-9]+$/.test(name);
+}
+
+function eventNames(value: ValuePattern): readonly string[] {
+  if (value.kind === 'events') return value.entries.map((entry) => entry.name);
+  if (value.kind !== 'completions') return [];
+  return value.entries.flatMap((entry) =>
+    entry.value.kind === 'events' ? entry.value.entries.map((event) => event.name) : [],
+  );
+}
+
+/** The iocbs a call refers to without filling them. */
+function usedIocbs(call: Call): readonly string[] {
+  const target = call.name === 'io_cancel' ? call.args[1] : undefined;
+  const cancelled = target?.kind === 'name' ? [target.name] : [];
+  const tested = call.when === undefined ? [] : iocbNames(call.when.value);
+  return [...cancelled, ...namedIocbs(iocbsOf(call)), ...tested];
+}
+
+function namedIocbs(entries: readonly IocbArg[]): readonly string[] {
+  return entries.flatMap((e) => (e.kind === 'iocb' && e.op === null ? [e.name] : []));
+}
+
+function iocbNames(value: ValuePattern): readonly string[] {
+  if (value.kind !== 'completions') return [];
+  return value.entries.map((entry) => entry.name).filter((name) => !isNumber(name));
+}
+
+function namesInIocb(entry: IocbArg): readonly string[] {
+  return entry.kind === 'iocb' && entry.op !== null ? entry.op.args.flatMap(namesIn) : [];
 }
 
 function namesIn(arg: Arg): readonly string[] {
@@ -100,21 +169,36 @@ function namesIn(arg: Arg): readonly string[] {
       return arg.entries.flatMap((entry) => [...namesIn(entry.fd), ...namesIn(entry.events)]);
     case 'labelled':
       return namesIn(arg.value);
+    case 'iocbs':
+      return arg.entries.flatMap(namesInIocb);
     default:
       return [];
   }
 }
 
-/** The call with names replaced; names without a replacement stay. Patterns of events too. */
+/** The call with names replaced; names without a replacement stay. Patterns of events too, but not iocbs. */
 export function renameIn(call: Call, to: ReadonlyMap<string, string>): Call {
   const args = call.args.map((arg) => renameArg(arg, to));
   if (call.when === undefined) return { ...call, args };
-  const { value } = call.when;
-  const renamed: ValuePattern =
-    value.kind !== 'events'
-      ? value
-      : { ...value, entries: value.entries.map((e) => ({ ...e, name: to.get(e.name) ?? e.name })) };
-  return { ...call, args, when: { ...call.when, value: renamed } };
+  return { ...call, args, when: { ...call.when, value: renamePattern(call.when.value, to) } };
+}
+
+function renamePattern(value: ValuePattern, to: ReadonlyMap<string, string>): ValuePattern {
+  const events = <T extends { readonly name: string }>(entries: readonly T[]): readonly T[] =>
+    entries.map((e) => ({ ...e, name: to.get(e.name) ?? e.name }));
+  if (value.kind === 'events') return { ...value, entries: events(value.entries) };
+  if (value.kind !== 'completions') return value;
+  const entries = value.entries.map((e) =>
+    e.value.kind === 'events'
+      ? { ...e, value: { ...e.value, entries: events(e.value.entries) } }
+      : e,
+  );
+  return { ...value, entries };
+}
+
+function renameIocb(entry: IocbArg, to: ReadonlyMap<string, string>): IocbArg {
+  if (entry.kind === 'pointer' || entry.op === null) return entry;
+  return { ...entry, op: { ...entry.op, args: entry.op.args.map((arg) => renameArg(arg, to)) } };
 }
 
 function renameArg(arg: Arg, to: ReadonlyMap<string, string>): Arg {
@@ -131,6 +215,8 @@ function renameArg(arg: Arg, to: ReadonlyMap<string, string>): Arg {
       };
     case 'labelled':
       return { kind: 'labelled', label: arg.label, value: renameArg(arg.value, to) };
+    case 'iocbs':
+      return { kind: 'iocbs', entries: arg.entries.map((entry) => renameIocb(entry, to)) };
     default:
       return arg;
   }
@@ -148,11 +234,12 @@ function rewriteBlock(
   labels: ReadonlyMap<string, string>,
 ): ExpectBlock {
   const names = allNames(program);
+  const iocbs = filledIocbs([program.init, ...program.threads].flat());
   const rewrite = (outcome: Conjunction): Conjunction => ({
     terms: outcome.terms.flatMap((term) => {
       const name = term.name.includes('.') ? labels.get(term.name) : term.name;
       if (name === undefined || (!name.includes('.') && !names.has(name))) return [];
-      const values = term.values.filter((value) => isKnown(value, names));
+      const values = term.values.filter((value) => isKnown(value, names, iocbs));
       return values.length === 0 ? [] : [{ name, values }];
     }),
   });
@@ -168,7 +255,13 @@ function rewriteBlock(
   return { selectors: block.selectors, expectations };
 }
 
-function isKnown(value: ValuePattern, names: ReadonlyMap<string, unknown>): boolean {
-  if (value.kind !== 'events') return true;
-  return value.entries.every((e) => /^-?[0-9]+$/.test(e.name) || names.has(e.name));
+function isKnown(
+  value: ValuePattern,
+  names: ReadonlyMap<string, unknown>,
+  iocbs: ReadonlySet<string>,
+): boolean {
+  return (
+    eventNames(value).every((name) => isNumber(name) || names.has(name)) &&
+    iocbNames(value).every((name) => iocbs.has(name))
+  );
 }

@@ -1,7 +1,7 @@
 /** Which names a call may use: those of init, and those its own thread bound before it. */
 
 import { makesDescriptors, syscallOf } from '../abi/index.ts';
-import type { Call, Program } from './program.ts';
+import type { Arg, Call, IocbArg, Program } from './program.ts';
 
 /** What a bound name stands for. */
 export type NameKind = 'descriptor' | 'mapping' | 'context' | 'result';
@@ -23,6 +23,17 @@ export function allNames(program: Program): ReadonlyMap<string, NameKind> {
     for (const name of call.bind) if (!names.has(name)) names.set(name, kind);
   }
   return names;
+}
+
+/** The list of an io_submit(); empty for other calls and bad pointers. */
+export function iocbsOf(call: Call): readonly IocbArg[] {
+  return call.args.flatMap((arg: Arg) => (arg.kind === 'iocbs' ? arg.entries : []));
+}
+
+/** The iocbs that calls fill: their names are of one space, which is not that of results. */
+export function filledIocbs(calls: readonly Call[]): ReadonlySet<string> {
+  const entries = calls.flatMap(iocbsOf);
+  return new Set(entries.flatMap((e) => (e.kind === 'iocb' && e.op !== null ? [e.name] : [])));
 }
 
 /** One call and where it stands; thread -1 is init. */

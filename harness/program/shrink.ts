@@ -3,8 +3,8 @@
  * concurrent calls, simpler arguments.
  */
 
-import { syscallOf, type ArgSpec } from '../abi/index.ts';
-import type { Arg, Call, Program } from './program.ts';
+import { iocbOpOf, syscallOf, type ArgSpec } from '../abi/index.ts';
+import type { Arg, Call, IocbArg, IocbOp, Program } from './program.ts';
 import { draftOf, rebuild, renameIn, type Draft, type Origin } from './rewrite.ts';
 import { printCalls } from './print.ts';
 import { argWeight, isSmaller } from './size.ts';
@@ -153,15 +153,20 @@ function* withSimplerArgs(draft: Draft): Generator<Draft> {
 export function* simplerCalls(call: Call): Generator<Call> {
   const spec = syscallOf(call.name);
   if (spec === null) return;
-  const plain = spec.args.filter((arg) => !arg.labelled);
-  for (const [i, arg] of call.args.entries()) {
-    const row = arg.kind === 'labelled' ? spec.args.find((a) => a.name === arg.label) : plain[i];
+  for (const args of simplerLists(call.args, spec.args)) yield { ...call, args };
+}
+
+/** Argument lists of a call or request, each simpler in one place. */
+function* simplerLists(args: readonly Arg[], specs: readonly ArgSpec[]): Generator<readonly Arg[]> {
+  const plain = specs.filter((arg) => !arg.labelled);
+  for (const [i, arg] of args.entries()) {
+    const row = arg.kind === 'labelled' ? specs.find((a) => a.name === arg.label) : plain[i];
     if (row === undefined) continue;
-    if (row.optional && (arg.kind === 'labelled' || isLastPlain(call.args, i))) {
-      yield { ...call, args: call.args.toSpliced(i, 1) };
+    if (row.optional && (arg.kind === 'labelled' || isLastPlain(args, i))) {
+      yield args.toSpliced(i, 1);
     }
     for (const simpler of simplerArgs(arg, row)) {
-      if (argWeight(simpler) < argWeight(arg)) yield { ...call, args: call.args.with(i, simpler) };
+      if (argWeight(simpler) < argWeight(arg)) yield args.with(i, simpler);
     }
   }
 }
@@ -200,6 +205,12 @@ function* simplerArgs(arg: Arg, row: ArgSpec): Generator<Arg> {
         }
       }
       return;
+    case 'iocbs':
+      yield* simplerIocbs(arg.entries);
+      return;
+    case 'iovec':
+      yield* simplerSegments(arg.segments);
+      return;
     case 'signals':
       for (const i of arg.names.keys()) yield { kind: 'signals', names: arg.names.toSpliced(i, 1) };
       return;
@@ -214,5 +225,46 @@ function* simplerArgs(arg: Arg, row: ArgSpec): Generator<Arg> {
     case 'name':
     case 'pointer':
       return;
+  }
+}
+
+function* simplerIocbs(entries: readonly IocbArg[]): Generator<Arg> {
+  if (entries.length > 1) {
+    for (const i of entries.keys()) yield { kind: 'iocbs', entries: entries.toSpliced(i, 1) };
+  }
+  for (const [i, entry] of entries.entries()) {
+    if (entry.kind === 'pointer' || entry.op === null) continue;
+    for (const op of simplerOps(entry.op))
+      yield { kind: 'iocbs', entries: entries.with(i, { ...entry, op }) };
+  }
+}
+
+/** The request with simpler arguments, or one of a simpler kind on the same descriptor. */
+function* simplerOps(op: IocbOp): Generator<IocbOp> {
+  const [fd, data] = op.args;
+  if (data?.kind === 'iovec') {
+    const [first] = data.segments;
+    const scalar = op.name === 'preadv' ? 'pread' : 'pwrite';
+    if (first !== undefined && first.kind !== 'pointer')
+      yield { name: scalar, args: [fd, first, ...op.args.slice(2)] };
+  }
+  const spec = iocbOpOf(op.name);
+  if (spec === null) return;
+  for (const args of simplerLists(op.args, spec.args)) yield { ...op, args };
+}
+
+function* simplerSegments(segments: readonly Arg[]): Generator<Arg> {
+  if (segments.length > 1) {
+    for (const i of segments.keys()) yield { kind: 'iovec', segments: segments.toSpliced(i, 1) };
+  }
+  const row: ArgSpec = {
+    name: 'segment',
+    type: { kind: 'data' },
+    optional: false,
+    labelled: false,
+  };
+  for (const [i, segment] of segments.entries()) {
+    for (const simpler of simplerArgs(segment, row))
+      yield { kind: 'iovec', segments: segments.with(i, simpler) };
   }
 }

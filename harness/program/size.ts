@@ -1,6 +1,6 @@
 /** The size order of programs: what a shrunk program is smaller in. */
 
-import type { Arg, Call, Program } from './program.ts';
+import type { Arg, Call, IocbArg, Program } from './program.ts';
 
 /** Threads, calls, calls in threads, conditions, weight of arguments: compared from left to right. */
 export type ProgramSize = readonly [number, number, number, number, number];
@@ -44,6 +44,10 @@ export function argWeight(arg: Arg): number {
       return 1 + arg.value.length;
     case 'pollfds':
       return 1 + arg.entries.reduce((sum, e) => sum + argWeight(e.fd) + argWeight(e.events), 0);
+    case 'iocbs':
+      return 1 + arg.entries.reduce((sum, e) => sum + iocbWeight(e), 0);
+    case 'iovec':
+      return 1 + arg.segments.reduce((sum, segment) => sum + argWeight(segment), 0);
     case 'pointer':
       return 3;
     case 'mapped':
@@ -53,4 +57,11 @@ export function argWeight(arg: Arg): number {
     case 'labelled':
       return 1 + argWeight(arg.value);
   }
+}
+
+/** A request weighs as a call would, and one more than the same memory submitted again. */
+function iocbWeight(entry: IocbArg): number {
+  if (entry.kind === 'pointer') return 3;
+  if (entry.op === null) return 1;
+  return 2 + entry.op.args.reduce((sum, arg) => sum + argWeight(arg), 0);
 }

@@ -1,19 +1,14 @@
 /** Reads the text form of programs (`.prog`); the grammar is in `fixtures/programs/README.md`. */
 
+import { syscallOf } from '../abi/index.ts';
 import { Cursor } from './cursor.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { META_KEYS } from './meta.ts';
-import { parseArg, parseConjunction, parsePattern } from './parse-values.ts';
+import { parseArgs } from './parse-args.ts';
+import { parseConjunction, parsePattern, type ReportsCompletions } from './parse-patterns.ts';
 import { placeAt, placeBinds, type Position } from './positions.ts';
-import type {
-  Arg,
-  Call,
-  Condition,
-  Conjunction,
-  ExpectBlock,
-  Expectation,
-  Program,
-} from './program.ts';
+import type { Call, Condition, Conjunction, ExpectBlock, Expectation, Program } from './program.ts';
+import { callLabel } from './scope.ts';
 import { THREADS_MAX, checkProgram } from './validity.ts';
 
 /**
@@ -76,6 +71,9 @@ class Parser {
   #section: Section = 'header';
   #initSeen = false;
   #block: OpenBlock | null = null;
+  /** Names and places of calls that answer with completions: `{a:0}` of them is no event set. */
+  readonly #completions = new Set<string>();
+  readonly #reports: ReportsCompletions = (name) => this.#completions.has(name);
 
   constructor(text: string, fileName: string) {
     this.#text = text;
@@ -106,11 +104,18 @@ class Parser {
         `Cannot read ${cursor.describe()}: expected "key: value", "init:", "T1:" or "expect:"`,
       );
     } else if (this.#section === 'expect') this.#expectation(cursor);
-    else this.#calls().push(parseCall(cursor));
+    else this.#call(cursor);
   }
 
-  #calls(): Call[] {
-    return this.#section === 'init' ? this.#init : (this.#threads.at(-1) ?? this.#init);
+  #call(cursor: Cursor): void {
+    const inInit = this.#section === 'init';
+    const calls = inInit ? this.#init : (this.#threads.at(-1) ?? this.#init);
+    const call = parseCall(cursor, this.#reports);
+    calls.push(call);
+    if (syscallOf(call.name)?.returns !== 'completions') return;
+    const thread = inInit ? -1 : this.#threads.length - 1;
+    this.#completions.add(callLabel(thread, calls.length - 1));
+    for (const name of call.bind) this.#completions.add(name);
   }
 
   #head(cursor: Cursor, head: string, at: Position): void {
@@ -185,7 +190,7 @@ class Parser {
     const block = this.#block;
     if (block === null) return;
     const at = cursor.position;
-    const expectation = parseExpectation(cursor);
+    const expectation = parseExpectation(cursor, this.#reports);
     if (expectation.kind !== 'exactly') {
       block.expectations.push(placeAt(expectation, at));
     } else if (block.outcomes === null) {
@@ -199,16 +204,16 @@ class Parser {
 
 const EXPECTATION_WORDS = ['always', 'sometimes', 'never', 'outcome', 'finding', 'absent', 'clean'];
 
-function parseExpectation(cursor: Cursor): Expectation {
+function parseExpectation(cursor: Cursor, reports: ReportsCompletions): Expectation {
   const at = cursor.position;
   const word = cursor.word();
   switch (word) {
     case 'always':
     case 'sometimes':
     case 'never':
-      return { kind: word, outcome: parseConjunction(cursor, `"${word}"`) };
+      return { kind: word, outcome: parseConjunction(cursor, `"${word}"`, reports) };
     case 'outcome':
-      return { kind: 'exactly', outcomes: [parseConjunction(cursor, '"outcome"')] };
+      return { kind: 'exactly', outcomes: [parseConjunction(cursor, '"outcome"', reports)] };
     case 'finding':
     case 'absent':
       return parseFinding(cursor, word);
@@ -234,7 +239,7 @@ function parseFinding(cursor: Cursor, kind: 'finding' | 'absent'): Expectation {
   return site === undefined ? { kind, detector } : { kind, detector, site };
 }
 
-function parseCall(cursor: Cursor): Call {
+function parseCall(cursor: Cursor, reports: ReportsCompletions): Call {
   const at = cursor.position;
   const bind: string[] = [];
   const bindAt: Position[] = [];
@@ -252,7 +257,7 @@ function parseCall(cursor: Cursor): Call {
   const args = parseArgs(cursor, word);
   placeBinds(bind, bindAt);
   if (cursor.atEnd) return placeAt({ bind, name: word, args }, at);
-  return placeAt({ bind, name: word, args, when: parseCondition(cursor) }, at);
+  return placeAt({ bind, name: word, args, when: parseCondition(cursor, reports) }, at);
 }
 
 function readName(cursor: Cursor, what: string): string {
@@ -261,17 +266,7 @@ function readName(cursor: Cursor, what: string): string {
   );
 }
 
-function parseArgs(cursor: Cursor, name: string): Arg[] {
-  const args: Arg[] = [];
-  cursor.expect('(', `the call "${name}"`);
-  while (!cursor.accept(')')) {
-    if (args.length > 0) cursor.expect(',', `the arguments of ${name}()`);
-    args.push(parseArg(cursor));
-  }
-  return args;
-}
-
-function parseCondition(cursor: Cursor): Condition {
+function parseCondition(cursor: Cursor, reports: ReportsCompletions): Condition {
   if (cursor.peekWord() !== 'if')
     cursor.fail(
       `Cannot read ${cursor.describe()} after a call: expected "if" or the end of the line`,
@@ -281,7 +276,7 @@ function parseCondition(cursor: Cursor): Condition {
   const name = readName(cursor, 'a condition');
   const negated = cursor.accept('!=');
   if (!negated) cursor.expect('==', 'a condition');
-  const value = parsePattern(cursor);
+  const value = parsePattern(cursor, reports(name));
   cursor.end('a condition');
   return placeAt({ name, negated, value }, at);
 }

@@ -1,36 +1,35 @@
 /** Whether a program makes sense: names, arguments, threads, outcomes. */
 
 import {
-  DETECTORS,
   SYSCALLS,
-  kernelIdOf,
   flagOf,
-  looksLikeFlag,
-  errnoNumber,
+  isSysEpoll,
+  kernelIdOf,
   syscallOf,
+  type KernelId,
 } from '../abi/index.ts';
-import { checkArgs, type ArgScope, type Problem } from './check-args.ts';
+import { checkArgs, hasPlace } from './check-args.ts';
+import { checkExpect, checkPattern, type Found } from './check-expectations.ts';
+import type { ArgScope } from './check-names.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { META } from './meta.ts';
-import { bindPositionOf, positionOf, type Position } from './positions.ts';
-import type { Call, Conjunction, Expectation, Program, ValuePattern } from './program.ts';
-import { allNames, boundKind, callLabel, threadLabel, type NameKind } from './scope.ts';
+import { bindPositionOf, positionOf } from './positions.ts';
+import type { Call, Program } from './program.ts';
+import {
+  allNames,
+  boundKind,
+  callLabel,
+  filledIocbs,
+  threadLabel,
+  type NameKind,
+} from './scope.ts';
 import { ProgramSyntaxError } from './syntax-error.ts';
+import { isName, isReserved } from './words.ts';
 
 /** Threads a program may have. */
 export const THREADS_MAX = 4;
 /** Calls init or one thread may have. */
 export const CALLS_MAX = 1000;
-
-const RESERVED = /^(T[0-9]+|init|if|hang|none|ok|killed|mapped|NULL|BAD|RO|KERNEL)$/;
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-
-interface Found extends Problem {
-  /** When the problem's part has no position of its own. */
-  readonly at?: Position | null;
-  /** Spoken of when the program did not come from text. */
-  readonly label?: string;
-}
 
 /** Throws ProgramSyntaxError with the first thing that is wrong with the program, if anything is. */
 export function checkProgram(program: Program, fileName: string = program.name): void {
@@ -53,6 +52,8 @@ export function missingOn(program: Program, selector: string): string | null {
   for (const call of [program.init, ...program.threads].flat()) {
     const spec = syscallOf(call.name);
     if (spec !== null && !spec.exists(kernel)) return `${selector} has no ${call.name}()`;
+    const form = call.name === 'mmap' ? missingMmap(call, kernel) : null;
+    if (form !== null) return `${selector} has no ${form}`;
     for (const arg of call.args) {
       const names = arg.kind === 'flags' ? arg.names : [];
       const missing = names.find((name) => flagOf(name)?.exists(kernel) === false);
@@ -62,6 +63,12 @@ export function missingOn(program: Program, selector: string): string | null {
     }
   }
   return null;
+}
+
+/** Descriptors that can be mapped are of sys_epoll; on the other kernels a place for the ring can be taken. */
+function missingMmap(call: Call, kernel: KernelId): string | null {
+  if (hasPlace(call)) return isSysEpoll(kernel) ? 'mmap(at=)' : null;
+  return isSysEpoll(kernel) ? null : 'mmap() of a descriptor';
 }
 
 function findProblem(program: Program): Found | null {
@@ -105,6 +112,7 @@ function isHeaderText(value: string): boolean {
 
 function checkCalls(program: Program): Found | null {
   const all = allNames(program);
+  const iocbs = filledIocbs([program.init, ...program.threads].flat());
   const bound = new Map<string, string>();
   const initNames = new Map<string, NameKind>();
   const lists: readonly (readonly [number, readonly Call[], Map<string, NameKind>])[] = [
@@ -120,7 +128,7 @@ function checkCalls(program: Program): Found | null {
       };
     }
     for (const [index, call] of calls.entries()) {
-      const scope: ArgScope = { visible: own, all, threads: program.threads.length, thread };
+      const scope: ArgScope = { visible: own, all, iocbs, threads: program.threads.length, thread };
       const label = callLabel(thread, index);
       const found = checkCall(call, scope, bound, label);
       if (found !== null)
@@ -160,8 +168,8 @@ function checkBinds(call: Call, bound: Map<string, string>, label: string): Foun
   }
   for (const [i, name] of call.bind.entries()) {
     const at = bindPositionOf(call.bind, i);
-    if (!NAME.test(name)) return { reason: `Cannot bind "${name}": it is no name`, part: call, at };
-    if (RESERVED.test(name) || looksLikeFlag(name) || errnoNumber(name) !== null) {
+    if (!isName(name)) return { reason: `Cannot bind "${name}": it is no name`, part: call, at };
+    if (isReserved(name)) {
       return { reason: `Cannot bind "${name}": the word is reserved`, part: call, at };
     }
     const before = bound.get(name);
@@ -183,116 +191,5 @@ function checkCondition(call: Call, scope: ArgScope): Found | null {
       : `: nothing binds it${hint}`;
     return { reason: `Cannot test "${when.name}"${why}`, part: when };
   }
-  return checkPattern(when.value, scope.all);
-}
-
-function checkPattern(pattern: ValuePattern, all: ReadonlyMap<string, NameKind>): Found | null {
-  if (pattern.kind === 'errno' && errnoNumber(pattern.errno) === null) {
-    return { reason: `Cannot expect errno "${pattern.errno}": no such errno`, part: pattern };
-  }
-  if (pattern.kind !== 'events') return null;
-  for (const entry of pattern.entries) {
-    if (/^-?[0-9]+$/.test(entry.name) || all.get(entry.name) === 'descriptor') continue;
-    const near = [...all].filter(([, kind]) => kind === 'descriptor').map(([name]) => name);
-    return {
-      reason: `Cannot expect an event of "${entry.name}": no such descriptor${didYouMean(entry.name, near)}`,
-      part: entry,
-      at: positionOf(entry) ?? positionOf(pattern),
-    };
-  }
-  return null;
-}
-
-function checkExpect(program: Program): Found | null {
-  const all = allNames(program);
-  const blocks = new Set<string>();
-  for (const block of program.expect) {
-    const selectors = block.selectors.join(' ');
-    if (blocks.has(selectors)) {
-      return {
-        reason: `Cannot have two "expect${selectors === '' ? '' : ' '}${selectors}:" blocks`,
-        part: block,
-      };
-    }
-    blocks.add(selectors);
-    let exact = 0;
-    for (const expectation of block.expectations) {
-      if (expectation.kind === 'exactly' && ++exact > 1) {
-        return { reason: 'Cannot have two exact sets in one block', part: expectation };
-      }
-      const found = checkExpectation(program, expectation, all);
-      if (found !== null)
-        return { at: positionOf(found.part) ?? positionOf(expectation), ...found };
-    }
-  }
-  return null;
-}
-
-function checkExpectation(
-  program: Program,
-  expectation: Expectation,
-  all: ReadonlyMap<string, NameKind>,
-): Found | null {
-  switch (expectation.kind) {
-    case 'always':
-    case 'sometimes':
-    case 'never':
-      return checkConjunction(program, expectation.outcome, all);
-    case 'exactly':
-      if (expectation.outcomes.length === 0) {
-        return { reason: 'Cannot expect an empty set of outcomes', part: expectation };
-      }
-      for (const outcome of expectation.outcomes) {
-        const found = checkConjunction(program, outcome, all);
-        if (found !== null) return found;
-      }
-      return null;
-    case 'finding':
-    case 'absent':
-      return DETECTORS.includes(expectation.detector)
-        ? null
-        : {
-            reason: `Cannot expect a finding of "${expectation.detector}": no such detector${didYouMean(expectation.detector, DETECTORS)}`,
-            part: expectation,
-          };
-    case 'clean':
-      return null;
-  }
-}
-
-function checkConjunction(
-  program: Program,
-  outcome: Conjunction,
-  all: ReadonlyMap<string, NameKind>,
-): Found | null {
-  const seen = new Set<string>();
-  if (outcome.terms.length === 0)
-    return { reason: 'Cannot expect an empty outcome', part: outcome };
-  for (const term of outcome.terms) {
-    if (seen.has(term.name))
-      return { reason: `Cannot say "${term.name}" twice in one outcome`, part: term };
-    seen.add(term.name);
-    if (!all.has(term.name) && !isCallLabel(program, term.name)) {
-      const what = term.name.includes('.') ? 'no such call' : 'nothing binds it';
-      return {
-        reason: `Cannot expect "${term.name}": ${what}${didYouMean(term.name, [...all.keys()])}`,
-        part: term,
-      };
-    }
-    if (term.values.length === 0)
-      return { reason: `Cannot expect no value of "${term.name}"`, part: term };
-    for (const value of term.values) {
-      const found = checkPattern(value, all);
-      if (found !== null) return found;
-    }
-  }
-  return null;
-}
-
-function isCallLabel(program: Program, name: string): boolean {
-  const found = /^(init|T([1-9]))\.([1-9][0-9]{0,3})$/.exec(name);
-  if (found === null) return false;
-  const [, , thread, index] = found;
-  const calls = thread === undefined ? program.init : program.threads[Number(thread) - 1];
-  return calls !== undefined && Number(index) <= calls.length;
+  return checkPattern(when.value, scope);
 }

@@ -1,12 +1,21 @@
 /** Results as text, results against patterns, and the outcome of a run. */
 
-import { formatMask, syscallOf } from '../abi/index.ts';
+import { errnoName, formatMask, syscallOf } from '../abi/index.ts';
 import { quote } from './print.ts';
-import type { Conjunction, EventPattern, Program, ValuePattern } from './program.ts';
-import type { CallResult, ReportedEvent, Result } from './result.ts';
+import type {
+  CompletionPattern,
+  Conjunction,
+  EventPattern,
+  Program,
+  ValuePattern,
+} from './program.ts';
+import type { CallResult, Completion, ReportedEvent, Result } from './result.ts';
 import { boundKind, callLabel, placedCalls } from './scope.ts';
 
-/** A result as outcomes show it: `0`, `EAGAIN`, `[r:IN, s:OUT]` in delivered order, `ok`, `hang`, `killed`. */
+/**
+ * A result as outcomes show it: `0`, `EAGAIN`, `[r:IN, s:OUT]` and `[a:1, b:EAGAIN]` in delivered order, `ok`,
+ * `hang`, `killed`.
+ */
 export function formatResult(result: Result): string {
   switch (result.kind) {
     case 'value':
@@ -16,13 +25,36 @@ export function formatResult(result: Result): string {
     case 'fds':
       return 'ok';
     case 'events':
-      return `[${result.events.map(({ name, mask }) => `${name}:${formatMask(mask)}`).join(', ')}]`;
+      return formatEvents(result.events);
+    case 'completions':
+      return formatCompletions(result.events, false);
     case 'bytes':
       return String(result.count);
     case 'hang':
     case 'killed':
       return result.kind;
   }
+}
+
+function formatEvents(events: readonly ReportedEvent[]): string {
+  return `[${events.map(({ name, mask }) => `${name}:${formatMask(mask)}`).join(', ')}]`;
+}
+
+/** With `content`, what reads and waits stored in place of how much it was. */
+function formatCompletions(completions: readonly Completion[], content: boolean): string {
+  const entries = completions.map((completion) => {
+    const { name, res, data, events } = completion;
+    if (content && data !== undefined) return `${name}:${quote(data)}`;
+    if (content && events !== undefined) return `${name}:${formatEvents(events)}`;
+    return `${name}:${formatRes(res)}`;
+  });
+  return `[${entries.join(', ')}]`;
+}
+
+/** `3`, `EINTR`; a negative number that is no errno a user can know stays a number. */
+export function formatRes(res: number): string {
+  const name = res < 0 ? errnoName(-res) : '';
+  return name === '' || name.startsWith('errno ') ? String(res) : name;
 }
 
 /** Whether a result is as the pattern says; `undefined` is a call that was not reached or whose condition was false. */
@@ -44,10 +76,11 @@ export function matches(pattern: ValuePattern, result: Result | undefined): bool
       return countOf(result) === pattern.value;
     case 'events':
       if (result.kind !== 'events') return pattern.entries.length === 0 && countOf(result) === 0;
-      return pattern.ordered
-        ? pattern.entries.length === result.events.length &&
-            pattern.entries.every((entry, i) => matchesEvent(entry, result.events[i]))
-        : matchesUnordered(pattern.entries, result.events);
+      return matchesAll(pattern, result.events, matchesEvent);
+    case 'completions':
+      if (result.kind !== 'completions')
+        return pattern.entries.length === 0 && countOf(result) === 0;
+      return matchesAll(pattern, result.events, matchesCompletion);
   }
 }
 
@@ -59,6 +92,7 @@ function countOf(result: Result): number | null {
     case 'bytes':
       return result.count;
     case 'events':
+    case 'completions':
       return result.events.length;
     default:
       return null;
@@ -71,16 +105,39 @@ function matchesEvent(pattern: EventPattern, event: ReportedEvent): boolean {
   return mask >>> 0 === pattern.mask >>> 0;
 }
 
-/** Some one-to-one assignment of entries to events; lists are short, so by trial. */
-function matchesUnordered(
-  entries: readonly EventPattern[],
-  events: readonly ReportedEvent[],
+function matchesCompletion(pattern: CompletionPattern, completion: Completion): boolean {
+  if (pattern.name !== completion.name) return false;
+  const { value } = pattern;
+  switch (value.kind) {
+    case 'int':
+      return completion.res === value.value;
+    case 'errno':
+      return completion.res < 0 && errnoName(-completion.res) === value.errno;
+    case 'ok':
+      return completion.res >= 0;
+    case 'data':
+      return completion.data === value.value;
+    case 'events':
+      return completion.res >= 0 && matchesAll(value, completion.events ?? [], matchesEvent);
+    case 'any':
+      return true;
+  }
+}
+
+/** Some one-to-one assignment of entries to things, or the one in order; lists are short, so by trial. */
+function matchesAll<P, T>(
+  pattern: { readonly ordered: boolean; readonly entries: readonly P[] },
+  things: readonly T[],
+  fits: (entry: P, thing: T) => boolean,
 ): boolean {
-  if (entries.length !== events.length) return false;
+  const { ordered, entries } = pattern;
+  if (entries.length !== things.length) return false;
+  if (ordered) return entries.every((entry, i) => fits(entry, things[i]));
   const [entry, ...others] = entries;
   if (entry === undefined) return true;
-  return events.some(
-    (event, i) => matchesEvent(entry, event) && matchesUnordered(others, events.toSpliced(i, 1)),
+  return things.some(
+    (thing, i) =>
+      fits(entry, thing) && matchesAll({ ordered, entries: others }, things.toSpliced(i, 1), fits),
   );
 }
 
@@ -93,7 +150,7 @@ interface Column {
   /** `failed`: shown only when the call failed or did not return. */
   readonly shown: When;
   /** How a success is written. */
-  readonly success: 'result' | 'ok' | 'data';
+  readonly success: 'result' | 'ok' | 'content';
 }
 
 const columnsByProgram = new WeakMap<Program, readonly Column[]>();
@@ -108,10 +165,10 @@ function columnsOf(program: Program): readonly Column[] {
 
 function makeColumns(program: Program): readonly Column[] {
   const mentioned = new Set<string>();
-  const asData = new Set<string>();
+  const asContent = new Set<string>();
   for (const { name, values } of conjunctionsOf(program).flatMap((outcome) => outcome.terms)) {
     mentioned.add(name);
-    if (values.some((value) => value.kind === 'data')) asData.add(name);
+    if (values.some(asksForContent)) asContent.add(name);
   }
   return placedCalls(program).flatMap(({ thread, index, call }): Column[] => {
     const label = callLabel(thread, index);
@@ -130,9 +187,19 @@ function makeColumns(program: Program): readonly Column[] {
           : returns === 'address' && !unbound
             ? 'always'
             : 'failed',
-      success: asData.has(name) ? 'data' : returns === 'address' ? 'ok' : 'result',
+      success: asContent.has(name)
+        ? 'content'
+        : returns === 'address' || returns === 'context'
+          ? 'ok'
+          : 'result',
     }));
   });
+}
+
+/** Whether a pattern looks at the bytes or events themselves, so that outcomes have to show them. */
+function asksForContent(pattern: ValuePattern): boolean {
+  if (pattern.kind !== 'completions') return pattern.kind === 'data';
+  return pattern.entries.some(({ value }) => value.kind === 'data' || value.kind === 'events');
 }
 
 function conjunctionsOf(program: Program): readonly Conjunction[] {
@@ -201,7 +268,10 @@ function isWorthTelling(column: Column, result: Result | undefined): boolean {
 
 function columnText(column: Column, result: Result | undefined): string {
   if (result === undefined) return 'none';
-  if (column.success === 'data' && result.kind === 'bytes') return quote(result.data);
+  if (column.success === 'content') {
+    if (result.kind === 'bytes') return quote(result.data);
+    if (result.kind === 'completions') return formatCompletions(result.events, true);
+  }
   if (column.success === 'ok' && result.kind === 'value') return 'ok';
   return formatResult(result);
 }
