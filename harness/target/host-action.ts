@@ -2,7 +2,8 @@
 
 import { flagBits } from '../abi/index.ts';
 import type { Result } from '../history/history.ts';
-import { type Caller, errnoResult } from './host-caller.ts';
+import { type Caller, SCRATCH, errnoResult } from './host-caller.ts';
+import type { SyscallArgument } from './host-libc.ts';
 import type { HostArg, HostCall } from './host-plan.ts';
 
 /** Makes one call. What is constant in it was computed when the program was loaded. */
@@ -44,4 +45,22 @@ export function storeTime(c: Caller, at: number, ms: number): void {
   const seconds = Math.floor(ms / 1000);
   c.view.setBigInt64(at, BigInt(seconds), true);
   c.view.setBigInt64(at + 8, BigInt(Math.round((ms - seconds * 1000) * 1e6)), true);
+}
+
+const signalNumbers: Readonly<Record<string, number>> = { SIGUSR1: 10 };
+
+/** The bits of a signal set. */
+export function signalsOf(arg: HostArg | undefined): bigint {
+  let mask = 0n;
+  if (arg?.kind !== 'signals') return mask;
+  for (const name of arg.names) mask |= 1n << BigInt((signalNumbers[name] ?? 1) - 1);
+  return mask;
+}
+
+/** Where a signal set lies: in the scratch page, or where the program points; 0 for none. */
+export function storeSignals(c: Caller, arg: HostArg | undefined, mask: bigint): SyscallArgument {
+  if (arg?.kind === 'pointer') return c.target(arg, 8);
+  if (arg?.kind !== 'signals') return 0;
+  c.view.setBigUint64(SCRATCH.signals, mask, true);
+  return c.scratch(SCRATCH.signals);
 }

@@ -7,9 +7,10 @@ import {
   receiveMessageOnPort,
 } from 'node:worker_threads';
 import type { Result } from '../history/history.ts';
+import { IOCBS_BYTES, guardOf } from './host-iocbs.ts';
 import type { Arena, Libc } from './host-libc.ts';
 import { NR } from './host-libc.ts';
-import type { HostPlan } from './host-plan.ts';
+import { type HostPlan, IOCBS_MAX } from './host-plan.ts';
 import {
   ACTOR,
   COMMAND,
@@ -36,6 +37,7 @@ export class Actors {
   readonly #libc: Libc;
   readonly #folder: string;
   readonly #arena: Arena;
+  readonly #iocbsAt: number;
   readonly #ports: MessagePort[] = [];
   readonly #watches: ActorWatch[] = [];
   readonly #commands: number[] = [];
@@ -45,6 +47,7 @@ export class Actors {
     this.#libc = libc;
     this.#folder = folder;
     this.#arena = libc.map(4096);
+    this.#iocbsAt = mapIocbs(libc);
   }
 
   /** Has at least that many actors up. Rejects with the worker's error. */
@@ -67,6 +70,7 @@ export class Actors {
       buffer: this.#shared.buffer,
       actor,
       folder: this.#folder,
+      iocbsAt: this.#iocbsAt,
       port: port2,
     };
     const worker = new Worker(new URL('./host-thread.js', import.meta.url), {
@@ -199,4 +203,12 @@ export class Actors {
       this.#libc.sys(NR.tgkill, process.pid, tid, KICK_SIGNAL);
     }
   }
+}
+
+/** Memory for the request blocks of a program; behind each buffer a page that faults. */
+function mapIocbs(libc: Libc): number {
+  const { base } = libc.map(IOCBS_BYTES);
+  for (let iocb = 0; iocb < IOCBS_MAX; iocb += 1)
+    libc.sys(NR.mprotect, base + guardOf(iocb), 4096, 0);
+  return base;
 }

@@ -4,6 +4,7 @@
 
 import { errnoName } from '../abi/index.ts';
 import type { Result } from '../history/history.ts';
+import { IOCBS_BYTES, Iocbs, type Resolver } from './host-iocbs.ts';
 import { NR, type Arena, type Libc, type SyscallArgument } from './host-libc.ts';
 import type { HostArg } from './host-plan.ts';
 import { ACTOR, actorAt, monotonicMs, type Shared } from './host-shared.ts';
@@ -28,6 +29,8 @@ export const SCRATCH = {
 } as const;
 
 export const POLLFDS_MAX = (PAGE - SCRATCH.pollfds) / 8;
+/** The addresses of request blocks lie where pollfds do. */
+export const IOCB_POINTERS_MAX = POLLFDS_MAX;
 
 const textDecoder = new TextDecoder('latin1');
 
@@ -37,13 +40,18 @@ export interface Surroundings {
   readonly shared: Shared;
   readonly libc: Libc;
   readonly actor: number;
+  /** Where the request blocks of all actors lie. */
+  readonly iocbsAt: number;
 }
 
-export class Caller {
+export class Caller implements Resolver {
   readonly shared: Shared;
   readonly folder: string;
   /** What the data of registrations stands for; of the program that is loaded. */
   symbols: readonly string[] = [];
+  /** Names of its request blocks. */
+  iocbNames: readonly string[] = [];
+  readonly iocbs: Iocbs;
   readonly #libc: Libc;
   readonly #arena: Arena;
   readonly #words: number;
@@ -51,7 +59,8 @@ export class Caller {
   readonly #guard: number;
   readonly #readOnly: number;
 
-  constructor({ folder, shared, libc, actor }: Surroundings) {
+  constructor({ folder, shared, libc, actor, iocbsAt }: Surroundings) {
+    this.iocbs = new Iocbs(libc.view(iocbsAt, IOCBS_BYTES));
     this.shared = shared;
     this.folder = folder;
     this.#libc = libc;

@@ -5,6 +5,7 @@
  */
 
 import type { ReportedEvent, Result } from '../history/history.ts';
+import { AIO_CALLS } from './host-aio.ts';
 import { type Prepare, type Action, bitsOf, madeOne, storeTime, wide } from './host-action.ts';
 import { type Caller, POLLFDS_MAX, SCRATCH, errnoResult, valueOrErrno } from './host-caller.ts';
 import { EPOLL_CALLS } from './host-epoll.ts';
@@ -317,6 +318,7 @@ const CALLS: Readonly<Record<string, Prepare>> = {
   kill,
   sleep,
   ...EPOLL_CALLS,
+  ...AIO_CALLS,
 };
 
 /** Prepares a call of a plan. Throws RangeError for one that has no row here. */

@@ -14,6 +14,8 @@ import type { HostAnswer, HostJob } from './host-protocol.ts';
 import { sharedMemory } from './host-shared.ts';
 
 const SIGUSR1 = 10;
+/** AIO contexts that may wait for their end while programs run. */
+const LEFTOVERS_MAX = 64;
 
 function say(answer: HostAnswer): void {
   let text = Buffer.from(`${JSON.stringify(answer)}\n`);
@@ -56,7 +58,7 @@ async function setUp(folder: string): Promise<Stage> {
   const shared = sharedMemory();
   const actors = new Actors(shared, libc, folder);
   await actors.start(2);
-  return { shared, libc, actors, folder };
+  return { shared, libc, actors, folder, leftovers: [] };
 }
 
 async function serve(stage: Stage): Promise<void> {
@@ -66,6 +68,8 @@ async function serve(stage: Stage): Promise<void> {
     try {
       await stage.actors.start(Math.max(1, job.plan.parts.length - 1));
       say({ kind: 'done', id: job.id, ...new Conductor(stage, job).run() });
+      // Few are left while the next program runs: what all contexts may hold is limited.
+      if (stage.leftovers.length > LEFTOVERS_MAX) await Promise.all(stage.leftovers.splice(0));
     } catch (error) {
       const why = error instanceof HostBroken ? error.message : `child failed: ${String(error)}`;
       say({ kind: 'broken', id: job.id, why });

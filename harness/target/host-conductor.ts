@@ -24,6 +24,9 @@ import type { Result } from '../history/history.ts';
 /** How long everybody must be seen asleep before it is called for ever; TCP has work in softirqs. */
 const STILL_MS = 0.6;
 const STILL_TCP_MS = 20;
+/** The same for requests that a worker of the kernel completes, and for those that may go to a disk. */
+const STILL_AIO_MS = 5;
+const STILL_DISK_MS = 100;
 /** An iteration that has neither ended nor come to rest by then breaks the child. */
 const ITERATION_MS = 15_000;
 /** For signals to get actors out of their calls. */
@@ -52,6 +55,8 @@ export interface Stage {
   readonly actors: Actors;
   /** The private folder of files and FIFOs. */
   readonly folder: string;
+  /** What is still being destroyed of earlier iterations. */
+  readonly leftovers: Promise<number>[];
 }
 
 export class Conductor {
@@ -60,6 +65,7 @@ export class Conductor {
   readonly #plan: HostPlan;
   readonly #threads: number;
   readonly #slots: number;
+  readonly #stillMs: number;
   readonly #seen = new Map<string, Seen>();
 
   constructor(stage: Stage, job: HostJob) {
@@ -68,6 +74,7 @@ export class Conductor {
     this.#plan = job.plan;
     this.#threads = job.plan.parts.length - 1;
     this.#slots = job.plan.parts.flat().reduce((n, call) => n + call.slots.length, 0);
+    this.#stillMs = stillMs(job.plan);
   }
 
   /** Throws HostBroken when the child is of no use any more. */
@@ -118,7 +125,8 @@ export class Conductor {
   }
 
   #reset(): void {
-    const { fds, ports, records, times, words } = this.#stage.shared;
+    const { contexts, fds, ports, records, times, words } = this.#stage.shared;
+    contexts.fill(0, 0, this.#plan.contexts);
     fds.fill(-1, 0, this.#slots);
     ports.fill(0, 0, this.#slots);
     times[0] = 0;
@@ -186,7 +194,7 @@ export class Conductor {
     const { actors, shared } = this.#stage;
     if (!actors.isForEver(count)) return false;
     const activity = Atomics.load(shared.words, WORD.activity);
-    const until = monotonicMs() + (this.#plan.usesTcp ? STILL_TCP_MS : STILL_MS);
+    const until = monotonicMs() + this.#stillMs;
     while (monotonicMs() < until) {
       if (Atomics.wait(shared.words, WORD.activity, activity, 0.3) !== 'timed-out') return false;
     }
@@ -246,8 +254,19 @@ export class Conductor {
       owned[fd] = 0;
       libc.sys(NR.close, fd);
     }
+    this.#destroyContexts();
     for (const name of this.#plan.made) remove(`${folder}/${name}`);
     if (this.#plan.usesFile) truncateSync(`${folder}/file`);
+  }
+
+  /** Each takes some 30 ms, almost all of it waiting: others can wait meanwhile. */
+  #destroyContexts(): void {
+    const { libc, shared, leftovers } = this.#stage;
+    for (let slot = 0; slot < this.#plan.contexts; slot += 1) {
+      if (shared.contextsOwned[slot] !== 1) continue;
+      shared.contextsOwned[slot] = 0;
+      leftovers.push(libc.later(NR.io_destroy, shared.contexts[slot] ?? 0));
+    }
   }
 
   /** Closing then resets the connection: thousands of them would wait out their time otherwise. */
@@ -266,6 +285,17 @@ export class Conductor {
     }
     return this.#lingerAt;
   }
+}
+
+function stillMs(plan: HostPlan): number {
+  const requests = plan.parts
+    .flat()
+    .flatMap((call) => call.args)
+    .flatMap((arg) => (arg.kind === 'iocbs' ? arg.entries : []));
+  const ops = requests.flatMap((r) => (r.kind === 'iocb' && r.op !== null ? [r.op.name] : []));
+  if (ops.includes('fsync') || ops.includes('fdsync')) return STILL_DISK_MS;
+  if (plan.usesTcp) return STILL_TCP_MS;
+  return plan.contexts > 0 ? STILL_AIO_MS : STILL_MS;
 }
 
 function isOwned(kind: number): boolean {

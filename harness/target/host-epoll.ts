@@ -1,10 +1,19 @@
 /** The epoll calls on the host: struct epoll_event is packed to 12 bytes on x86-64. */
 
 import type { ReportedEvent, Result } from '../history/history.ts';
-import { type Prepare, bitsOf, madeOne, storeTime, storeTimespec, wide } from './host-action.ts';
+import {
+  type Prepare,
+  bitsOf,
+  madeOne,
+  signalsOf,
+  storeSignals,
+  storeTime,
+  storeTimespec,
+  wide,
+} from './host-action.ts';
 import { type Caller, SCRATCH, errnoResult, valueOrErrno } from './host-caller.ts';
 import { NR, type SyscallArgument } from './host-libc.ts';
-import type { HostArg, HostCall } from './host-plan.ts';
+import type { HostCall } from './host-plan.ts';
 
 const EVENT_BYTES = 12;
 /** Upper half of the data of registrations that were given none: the lower half is the symbol. */
@@ -67,31 +76,14 @@ const epollWait: Prepare = ({ args, labels }) => {
   };
 };
 
-const signalNumbers: Readonly<Record<string, number>> = { SIGUSR1: 10 };
-
-function maskOf(arg: HostArg | undefined): bigint {
-  let mask = 0n;
-  if (arg?.kind !== 'signals') return mask;
-  for (const name of arg.names) mask |= 1n << BigInt((signalNumbers[name] ?? 1) - 1);
-  return mask;
-}
-
-/** Where the signal set lies: in the scratch page, or where the program points. */
-function signalsAt(c: Caller, arg: HostArg | undefined, mask: bigint): SyscallArgument {
-  if (arg?.kind === 'pointer') return c.target(arg, 8);
-  if (arg?.kind !== 'signals') return 0;
-  c.view.setBigUint64(SCRATCH.signals, mask, true);
-  return c.scratch(SCRATCH.signals);
-}
-
 const epollPwait: Prepare = ({ args, labels }) => {
   const maxevents = bitsOf(args[1]);
   const timeout = bitsOf(args[2]);
-  const mask = maskOf(args[3]);
+  const mask = signalsOf(args[3]);
   const size = labels['sigsetsize'] === undefined ? 8 : wide(bitsOf(labels['sigsetsize']));
   return (c) => {
     const at = c.target(labels['buf'], EVENT_BYTES);
-    const signals = signalsAt(c, args[3], mask);
+    const signals = storeSignals(c, args[3], mask);
     const fd = c.fd(args[0]);
     return eventsAt(
       c,
@@ -108,10 +100,10 @@ const epollPwait2: Prepare = ({ args, labels }) => {
   const sec = bitsOf(labels['sec']);
   const nsec = bitsOf(labels['nsec']);
   const timeout = given ? Math.max(0, sec * 1000 + Math.ceil(nsec / 1e6)) : bitsOf(args[2]);
-  const mask = maskOf(args[3]);
+  const mask = signalsOf(args[3]);
   return (c) => {
     const at = c.target(labels['buf'], EVENT_BYTES);
-    const signals = signalsAt(c, args[3], mask);
+    const signals = storeSignals(c, args[3], mask);
     if (given) storeTimespec(c, SCRATCH.time, sec, nsec);
     else storeTime(c, SCRATCH.time, Math.max(0, timeout));
     const time = timeout < 0 ? 0 : c.scratch(SCRATCH.time);

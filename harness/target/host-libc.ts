@@ -33,6 +33,11 @@ export const NR = {
   fcntl: 72,
   mknod: 133,
   gettid: 186,
+  io_setup: 206,
+  io_destroy: 207,
+  io_getevents: 208,
+  io_submit: 209,
+  io_cancel: 210,
   epoll_create: 213,
   exit_group: 231,
   epoll_wait: 232,
@@ -46,6 +51,7 @@ export const NR = {
   eventfd2: 290,
   epoll_create1: 291,
   pipe2: 293,
+  io_pgetevents: 333,
   epoll_pwait2: 441,
 } as const;
 
@@ -65,6 +71,10 @@ export interface Libc {
   sys(nr: number, ...args: readonly SyscallArgument[]): number;
   /** Anonymous private memory, zeroed, readable and writable; whole pages. */
   map(length: number): Arena;
+  /** Memory that another thread has mapped. The address must be one of its map(). */
+  view(base: number, length: number): Arena;
+  /** A system call with one argument that another thread makes, later; resolves with its result. */
+  later(nr: number, argument: SyscallArgument): Promise<number>;
   /** Makes `signal` interrupt blocking calls and do nothing else (no SA_RESTART). */
   installNoopHandler(signal: number): void;
 }
@@ -101,13 +111,21 @@ export function loadLibc(): Libc {
     // PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS
     const pointer: unknown = mmap(null, size, 3, 0x22, -1, 0);
     if (typeof pointer !== 'bigint') throw new Error('Cannot map memory for system calls');
-    const buffer = koffi.view(pointer, size);
-    return {
-      base: Number(pointer),
-      bytes: new Uint8Array(buffer),
-      view: new DataView(buffer),
-    };
+    return view(Number(pointer), size);
   };
+
+  const view = (base: number, length: number): Arena => {
+    const buffer = koffi.view(BigInt(base), length);
+    return { base, bytes: new Uint8Array(buffer), view: new DataView(buffer) };
+  };
+
+  const later = (nr: number, argument: SyscallArgument): Promise<number> =>
+    new Promise((resolve, reject) => {
+      syscall.async(nr, argument, 0, 0, 0, 0, 0, (error: unknown, r: unknown) => {
+        if (error === null || error === undefined) resolve(Number(r));
+        else reject(error instanceof Error ? error : new Error(String(error)));
+      });
+    });
 
   const installNoopHandler = (signal: number): void => {
     // A handler has to be native code: a callback into JavaScript from a signal would crash.
@@ -121,5 +139,5 @@ export function loadLibc(): Libc {
     }
   };
 
-  return { sys, map, installNoopHandler };
+  return { sys, map, view, later, installNoopHandler };
 }

@@ -3,8 +3,16 @@
  * cannot or must not run is refused with a reason. Pure data in, plain data out (it travels as JSON).
  */
 
-import { kernelIdOf, syscallOf } from '../abi/index.ts';
-import type { Arg, Call, Condition, PointerName, Program } from '../program/program.ts';
+import { iocbOpOf, kernelIdOf, syscallOf, type ArgSpec } from '../abi/index.ts';
+import type {
+  Arg,
+  Call,
+  Condition,
+  IocbArg,
+  IocbOp,
+  PointerName,
+  Program,
+} from '../program/program.ts';
 
 /** An argument whose names are resolved. */
 export type HostArg =
@@ -18,7 +26,27 @@ export type HostArg =
   | { readonly kind: 'pollfds'; readonly entries: readonly HostPollfd[] }
   | { readonly kind: 'pointer'; readonly where: PointerName }
   | { readonly kind: 'mapped'; readonly elements: number }
-  | { readonly kind: 'signals'; readonly names: readonly string[] };
+  | { readonly kind: 'signals'; readonly names: readonly string[] }
+  /** An AIO context: its slot among the contexts. */
+  | { readonly kind: 'context'; readonly slot: number }
+  /** A request block: its number, which is its place in memory. */
+  | { readonly kind: 'iocb'; readonly iocb: number }
+  | { readonly kind: 'iocbs'; readonly entries: readonly HostIocb[] }
+  | { readonly kind: 'iovec'; readonly segments: readonly HostArg[] };
+
+/** An element of io_submit()'s list. */
+export type HostIocb =
+  | { readonly kind: 'pointer'; readonly where: PointerName }
+  | { readonly kind: 'iocb'; readonly iocb: number; readonly op: HostIocbOp | null };
+
+/** What a request block is filled with. */
+export interface HostIocbOp {
+  readonly name: string;
+  readonly opcode: number;
+  /** Of the descriptor and what follows it. */
+  readonly args: readonly HostArg[];
+  readonly labels: Readonly<Record<string, HostArg>>;
+}
 
 export interface HostPollfd {
   readonly fd: HostArg;
@@ -33,6 +61,8 @@ export interface HostCall {
   readonly bind: readonly string[];
   /** One slot for every descriptor the call makes. */
   readonly slots: readonly number[];
+  /** The slot of the AIO context it makes. */
+  readonly context?: number;
   readonly when?: Condition;
 }
 
@@ -45,6 +75,10 @@ export interface HostPlan {
   readonly made: readonly string[];
   readonly usesFile: boolean;
   readonly usesTcp: boolean;
+  /** Names of the request blocks, by number. */
+  readonly iocbs: readonly string[];
+  /** Number of AIO contexts that it makes. */
+  readonly contexts: number;
 }
 
 /** Descriptor numbers below this one may be the child's own; programs must not name them. */
@@ -53,8 +87,12 @@ export const OWN_FDS = 64;
 export const CALLS_MAX = 1000;
 export const THREADS_MAX = 4;
 export const SLOTS_MAX = 1024;
+export const CONTEXTS_MAX = 256;
+export const IOCBS_MAX = 64;
 /** Longest write by count, in bytes. */
 export const WRITE_MAX = 1 << 20;
+/** Room in the buffer of an iocb, in bytes. */
+export const IOCB_BYTES_MAX = 62 * 4096;
 
 const devices = ['/dev/null', '/dev/zero', '/dev/full', '/dev/tty', '/dev/random', '/dev/urandom'];
 
@@ -66,11 +104,16 @@ export function planFor(program: Program): HostPlan {
   return new Planner(program).plan();
 }
 
+/** What the names of descriptors and contexts stand for. */
+type Names = Map<string, HostArg>;
+
 class Planner {
   readonly #program: Program;
   readonly #symbols: string[] = [];
   readonly #made = new Set<string>();
+  readonly #iocbs: string[] = [];
   #slots = 0;
+  #contexts = 0;
   #usesFile = false;
   #usesTcp = false;
 
@@ -82,7 +125,7 @@ class Planner {
     const { init, threads } = this.#program;
     if (threads.length > THREADS_MAX)
       throw new HostRefusal(`host runs at most ${THREADS_MAX} threads`);
-    const shared = new Map<string, number>();
+    const shared = new Map<string, HostArg>();
     const parts = [this.#part(init, shared)];
     for (const calls of threads) parts.push(this.#part(calls, new Map(shared)));
     return {
@@ -91,10 +134,12 @@ class Planner {
       made: [...this.#made],
       usesFile: this.#usesFile,
       usesTcp: this.#usesTcp,
+      iocbs: this.#iocbs,
+      contexts: this.#contexts,
     };
   }
 
-  #part(calls: readonly Call[], names: Map<string, number>): readonly HostCall[] {
+  #part(calls: readonly Call[], names: Names): readonly HostCall[] {
     if (calls.length > CALLS_MAX) {
       throw new HostRefusal(
         `host runs at most ${CALLS_MAX} calls in a thread, not ${calls.length}`,
@@ -103,29 +148,85 @@ class Planner {
     return calls.map((call) => this.#call(call, names));
   }
 
-  #call(call: Call, names: Map<string, number>): HostCall {
+  #call(call: Call, names: Names): HostCall {
     const spec = syscallOf(call.name);
     if (spec === null || !spec.exists(kernelIdOf('host'))) {
       throw new HostRefusal(`host has no ${call.name}()`);
     }
     this.#refuseSpecial(call);
-    const args: HostArg[] = [];
-    const labels: Record<string, HostArg> = {};
-    for (const [at, arg] of call.args.entries()) {
-      if (arg.kind === 'labelled') labels[arg.label] = this.#argument(arg.value, names, false);
-      else args.push(this.#argument(arg, names, spec.args[at]?.type.kind === 'fd'));
-    }
+    const { args, labels } = this.#arguments(call.args, spec.args, names);
     if (call.name === 'epoll_ctl' && labels['data'] === undefined) {
       const watched = args[2];
       if (watched !== undefined) labels['symbol'] = { kind: 'int', value: this.#symbol(watched) };
     }
     const made = spec.returns === 'fds2' ? 2 : spec.returns === 'fd' ? 1 : 0;
     const slots = this.#slotsFor(call, made, names);
-    const planned = { name: call.name, args, labels, bind: call.bind, slots };
-    return call.when === undefined ? planned : { ...planned, when: call.when };
+    const context = spec.returns === 'context' ? this.#contextFor(call, names) : undefined;
+    return {
+      name: call.name,
+      args,
+      labels,
+      bind: call.bind,
+      slots,
+      ...(context === undefined ? {} : { context }),
+      ...(call.when === undefined ? {} : { when: call.when }),
+    };
   }
 
-  #slotsFor(call: Call, made: number, names: Map<string, number>): number[] {
+  #arguments(
+    given: readonly Arg[],
+    specs: readonly ArgSpec[],
+    names: Names,
+  ): { args: HostArg[]; labels: Record<string, HostArg> } {
+    const args: HostArg[] = [];
+    const labels: Record<string, HostArg> = {};
+    for (const [at, arg] of given.entries()) {
+      if (arg.kind === 'labelled') {
+        const isFd = specs.find((spec) => spec.name === arg.label)?.type.kind === 'fd';
+        labels[arg.label] = this.#argument(arg.value, names, isFd);
+      } else if (specs[at]?.type.kind === 'iocb' && arg.kind === 'name') {
+        args.push({ kind: 'iocb', iocb: this.#iocb(arg.name) });
+      } else args.push(this.#argument(arg, names, specs[at]?.type.kind === 'fd'));
+    }
+    return { args, labels };
+  }
+
+  #contextFor(call: Call, names: Names): number {
+    if (this.#contexts === CONTEXTS_MAX)
+      throw new HostRefusal(`host runs programs of at most ${CONTEXTS_MAX} AIO contexts`);
+    const slot = this.#contexts;
+    this.#contexts += 1;
+    const name = call.bind[0];
+    if (name !== undefined) names.set(name, { kind: 'context', slot });
+    return slot;
+  }
+
+  #iocb(name: string): number {
+    const at = this.#iocbs.indexOf(name);
+    if (at >= 0) return at;
+    if (this.#iocbs.length === IOCBS_MAX)
+      throw new HostRefusal(`host runs programs of at most ${IOCBS_MAX} iocbs`);
+    return this.#iocbs.push(name) - 1;
+  }
+
+  #iocbEntry(entry: IocbArg, names: Names): HostIocb {
+    if (entry.kind === 'pointer') return entry;
+    const iocb = this.#iocb(entry.name);
+    return { kind: 'iocb', iocb, op: entry.op === null ? null : this.#iocbOp(entry.op, names) };
+  }
+
+  #iocbOp(op: IocbOp, names: Names): HostIocbOp {
+    const spec = iocbOpOf(op.name);
+    if (spec === null) throw new HostRefusal(`host has no request ${op.name}()`);
+    const { args, labels } = this.#arguments(op.args, spec.args, names);
+    if (TRANSFERS.has(op.name)) refuseContent(args[1]);
+    if (spec.opcode !== null) return { name: op.name, opcode: spec.opcode, args, labels };
+    const [number, ...rest] = args;
+    const opcode = number?.kind === 'int' ? number.value : 0;
+    return { name: op.name, opcode, args: rest, labels };
+  }
+
+  #slotsFor(call: Call, made: number, names: Names): number[] {
     const slots: number[] = [];
     for (let at = 0; at < made; at += 1) {
       if (this.#slots === SLOTS_MAX) {
@@ -133,7 +234,7 @@ class Planner {
       }
       slots.push(this.#slots);
       const name = call.bind[at];
-      if (name !== undefined) names.set(name, this.#slots);
+      if (name !== undefined) names.set(name, { kind: 'slot', slot: this.#slots, name });
       this.#slots += 1;
     }
     return slots;
@@ -145,7 +246,7 @@ class Planner {
     return at >= 0 ? at : this.#symbols.push(name) - 1;
   }
 
-  #argument(arg: Arg, names: ReadonlyMap<string, number>, isFd: boolean): HostArg {
+  #argument(arg: Arg, names: Names, isFd: boolean): HostArg {
     switch (arg.kind) {
       case 'name':
         return this.#named(arg.name, names);
@@ -162,6 +263,16 @@ class Planner {
         };
       case 'labelled':
         return this.#argument(arg.value, names, isFd);
+      case 'iocbs':
+        return {
+          kind: 'iocbs',
+          entries: arg.entries.map((entry) => this.#iocbEntry(entry, names)),
+        };
+      case 'iovec':
+        return {
+          kind: 'iovec',
+          segments: arg.segments.map((segment) => this.#argument(segment, names, false)),
+        };
       case 'flags':
       case 'string':
       case 'pointer':
@@ -173,9 +284,9 @@ class Planner {
     }
   }
 
-  #named(name: string, names: ReadonlyMap<string, number>): HostArg {
-    const slot = names.get(name);
-    if (slot !== undefined) return { kind: 'slot', slot, name };
+  #named(name: string, names: ReadonlyMap<string, HostArg>): HostArg {
+    const known = names.get(name);
+    if (known !== undefined) return known;
     const thread = /^T([1-9])$/.exec(name)?.[1];
     if (thread !== undefined && Number(thread) <= this.#program.threads.length) {
       return { kind: 'thread', thread: Number(thread) - 1 };
@@ -204,6 +315,9 @@ class Planner {
         return;
       case 'epoll_ctl':
         refuseFlag(call.args[1], 'EPOLL_CTL_ADD_AND_TEST');
+        return;
+      case 'io_pgetevents':
+        if (!onlySignal(call.args[4])) throw new HostRefusal('host blocks no signal but SIGUSR1');
         return;
       case 'epoll_pwait':
       case 'epoll_pwait2':
@@ -258,6 +372,20 @@ function refuseWrite(data: Arg | undefined): void {
   if (data?.kind === 'int' && data.value > WRITE_MAX) {
     throw new HostRefusal(`host writes at most ${WRITE_MAX} bytes in one call`);
   }
+}
+
+const TRANSFERS = new Set(['pread', 'pwrite', 'preadv', 'pwritev']);
+
+/** Requests have buffers of their own, which are smaller. */
+function refuseContent(data: HostArg | undefined): void {
+  const sizes = data?.kind === 'iovec' ? data.segments.map(sizeOf) : [sizeOf(data)];
+  if (sizes.reduce((sum, size) => sum + Math.max(0, size), 0) > IOCB_BYTES_MAX)
+    throw new HostRefusal(`host transfers at most ${IOCB_BYTES_MAX} bytes by one iocb`);
+}
+
+function sizeOf(data: HostArg | undefined): number {
+  if (data?.kind === 'string') return data.value.length;
+  return data?.kind === 'int' ? data.value : 0;
 }
 
 function refuseFlag(arg: Arg | undefined, flag: string): void {

@@ -3,7 +3,7 @@
  * lies in different cache lines.
  */
 
-import { CALLS_MAX, SLOTS_MAX, THREADS_MAX } from './host-plan.ts';
+import { CALLS_MAX, CONTEXTS_MAX, SLOTS_MAX, THREADS_MAX } from './host-plan.ts';
 
 /** Global words; indices into `words`. */
 export const WORD = {
@@ -68,6 +68,10 @@ export interface Shared {
   readonly ports: Int32Array;
   /** 1 for every open descriptor that the program made, 2 for a TCP socket. */
   readonly owned: Uint8Array;
+  /** Handle of every AIO context by slot, 0 if none; it stays when the context is destroyed. */
+  readonly contexts: Float64Array;
+  /** 1 for every AIO context that must be destroyed, by slot. */
+  readonly contextsOwned: Uint8Array;
   readonly records: Int32Array;
   /** [0]: until when (monotonic ms) a timer may still end a blocked call. */
   readonly times: Float64Array;
@@ -106,6 +110,8 @@ export function sharedMemory(given?: SharedArrayBuffer): Shared {
   const records = take(RECORDS * 4);
   const times = take(64);
   const lengths = take((RECORDS / RECORD_WORDS) * 8);
+  const contexts = take(CONTEXTS_MAX * 8);
+  const contextsOwned = take(CONTEXTS_MAX);
   const text = take(TEXT_BYTES);
   const buffer = given ?? new SharedArrayBuffer(at);
   return {
@@ -114,6 +120,8 @@ export function sharedMemory(given?: SharedArrayBuffer): Shared {
     fds: new Int32Array(buffer, fds, SLOTS_MAX),
     ports: new Int32Array(buffer, ports, SLOTS_MAX),
     owned: new Uint8Array(buffer, owned, FDS_MAX),
+    contexts: new Float64Array(buffer, contexts, CONTEXTS_MAX),
+    contextsOwned: new Uint8Array(buffer, contextsOwned, CONTEXTS_MAX),
     records: new Int32Array(buffer, records, RECORDS),
     times: new Float64Array(buffer, times, 1),
     lengths: new Float64Array(buffer, lengths, RECORDS / RECORD_WORDS),

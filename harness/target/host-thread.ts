@@ -38,6 +38,7 @@ export interface ActorData {
   readonly buffer: SharedArrayBuffer;
   readonly actor: number;
   readonly folder: string;
+  readonly iocbsAt: number;
   /** Plans come in here, tables of results go out. */
   readonly port: MessagePort;
 }
@@ -117,6 +118,7 @@ class Actor {
     // The child's main thread sent it, and made it with planFor().
     const plan = receiveMessageOnPort(this.#port)?.message as HostPlan;
     this.#caller.symbols = plan.symbols;
+    this.#caller.iocbNames = plan.iocbs;
     const mine = [
       this.#actor === 0 ? (plan.parts[0] ?? []) : [],
       plan.parts[this.#actor + 1] ?? [],

@@ -46,7 +46,8 @@ const CHILD_OPTIONS = {
   cleanup: true,
   killSignal: 'SIGKILL',
   // What instruments the parent (coverage, loaders) is not meant for a child whose threads sleep in calls.
-  env: { NODE_OPTIONS: '', NODE_V8_COVERAGE: '' },
+  // Its spare threads destroy AIO contexts, which they wait for most of the time.
+  env: { NODE_OPTIONS: '', NODE_V8_COVERAGE: '', UV_THREADPOOL_SIZE: '16' },
 } as const;
 
 type ChildProcess = ResultPromise<typeof CHILD_OPTIONS>;
