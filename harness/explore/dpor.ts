@@ -5,6 +5,14 @@
 
 import type { Engine, Strategy } from '../machine/engine.ts';
 import { HarnessBug, MAX_THREADS } from '../machine/op.ts';
+import {
+  stepsOf,
+  type Asleep,
+  type Branch,
+  type Level,
+  type Reversal,
+  type Step,
+} from './frontier.ts';
 import { RaceFinder, type RaceMutation } from './races.ts';
 import { Sequence, depends } from './sequence.ts';
 import { ROOT, WakeupTree } from './wakeup-tree.ts';
@@ -62,10 +70,27 @@ export class Dpor implements Strategy {
   private readonly v = new Sequence();
   private readonly sinkEvent: (partner: number, exclusion: readonly number[] | null) => void;
   private recording = 0;
+  /** Steps that belong to the frontier: what lies above is somebody else's. */
+  private floor = 0;
+  /** The way to the branch, until it has been gone once. */
+  private way: readonly Level[] = [];
+  /** Reversals that belong above the floor, since they were last taken. */
+  private readonly above: Reversal[] = [];
+  /**
+   * What went there before. It is not put into the tree here: the frontier may find it covered by something else,
+   * and then it covers nothing.
+   */
+  private readonly sent = new Set<string>();
 
-  constructor(engine: Engine, mutation: DporMutation = {}) {
+  /** With a branch: explores what lies below its last step, and nothing else. */
+  constructor(engine: Engine, mutation: DporMutation = {}, branch: Branch | null = null) {
     this.engine = engine;
     this.mutation = mutation;
+    if (branch !== null) {
+      this.floor = branch.levels.length;
+      this.way = branch.levels;
+      this.tree.plant(branch.levels);
+    }
     this.races = new RaceFinder(engine, mutation);
     this.sinkEvent = (partner, exclusion) => {
       this.racePartner[this.raceCount] = partner;
@@ -102,6 +127,7 @@ export class Dpor implements Strategy {
     const { engine } = this;
     const d = engine.depth;
     if (d < this.keep) return engine.log.thr[d];
+    if (d < this.way.length) this.putAsleep(d, this.way[d].left);
     const parent = d === 0 ? ROOT : this.node[d - 1];
     const guided = this.tree.firstChild(parent);
     if (guided >= 0) return this.follow(d, guided);
@@ -123,6 +149,19 @@ export class Dpor implements Strategy {
     }
     this.node[d] = this.tree.firstChild(parent);
     return t;
+  }
+
+  /** Siblings to the left of the way are somebody else's business. */
+  private putAsleep(d: number, left: readonly Asleep[]): void {
+    for (const { step, mask } of left) {
+      const at = d * MAX_THREADS + step.thr;
+      this.asleep[at] |= mask;
+      this.sObj[at] = step.obj;
+      this.sRd[at] = step.rd;
+      this.sObj2[at] = step.obj2;
+      this.sRd2[at] = step.rd2;
+      this.sAlts[at] = step.alts;
+    }
   }
 
   private follow(d: number, node: number): number {
@@ -235,6 +274,7 @@ export class Dpor implements Strategy {
 
   end(): void {
     this.executions++;
+    this.way = [];
     if (this.blockedSleep) this.sleepSetBlocked++;
     const from = this.mutation.onlyNewRaces === true ? this.raceStart[this.keep] : 0;
     for (let r = from; r < this.raceCount; r++)
@@ -248,7 +288,7 @@ export class Dpor implements Strategy {
 
   private backtrack(): void {
     const { log } = this.engine;
-    for (let d = log.length - 1; d >= 0; d--) {
+    for (let d = log.length - 1; d >= this.floor; d--) {
       const parent = d === 0 ? ROOT : this.node[d - 1];
       const t = log.thr[d];
       this.tree.removeFirst(parent);
@@ -305,7 +345,57 @@ export class Dpor implements Strategy {
 
   private insert(i: number): void {
     if (this.mutation.noSleepTest !== true && this.isCoveredBySleep(i)) return;
-    this.graft(i);
+    if (i >= this.floor) {
+      this.graft(i);
+      return;
+    }
+    // What the tree here knows of the levels above is as old as the branch; the frontier has the last word.
+    const steps = stepsOf(this.v);
+    if (this.sent.has(keyOf(i, steps)) || !this.graft(i, false)) return;
+    this.sent.add(keyOf(i, steps));
+    const asleep = [...this.asleep.subarray(i * MAX_THREADS, (i + 1) * MAX_THREADS)];
+    this.above.push({ depth: i, steps, asleep });
+  }
+
+  /** Reversals for the frontier that came up since the last call. */
+  takeAbove(): Reversal[] {
+    return this.above.splice(0);
+  }
+
+  /**
+   * Gives away the shallowest level on which something waits: the levels down to it, for the frontier; null if there
+   * is none. Between executions only.
+   */
+  share(): Level[] | null {
+    if (this.finished || this.executions === 0) return null;
+    const levels: Level[] = [];
+    for (let d = this.floor; d <= this.keep; d++) {
+      const running = this.tree.firstChild(d === 0 ? ROOT : this.node[d - 1]);
+      const right = this.tree.twigsAfter(running);
+      levels.push({ step: this.tree.stepOf(running), left: this.asleepAt(d), right });
+      if (right.length === 0) continue;
+      this.floor = d + 1;
+      return levels;
+    }
+    return null;
+  }
+
+  private asleepAt(d: number): Asleep[] {
+    const list: Asleep[] = [];
+    for (let thr = 0; thr < MAX_THREADS; thr++) {
+      const at = d * MAX_THREADS + thr;
+      const mask = this.asleep[at];
+      if (mask === 0) continue;
+      const [obj, rd, obj2, rd2, alts] = [
+        this.sObj[at],
+        this.sRd[at],
+        this.sObj2[at],
+        this.sRd2[at],
+        this.sAlts[at],
+      ];
+      list.push({ step: { thr, alt: 0, obj, rd, obj2, rd2, alts }, mask });
+    }
+    return list;
   }
 
   /** 1: something asleep at i has explored every continuation that v stands for. */
@@ -343,29 +433,29 @@ export class Dpor implements Strategy {
     return false;
   }
 
-  /** 2: walks down from the node before the race and appends what the tree does not have yet. */
-  private graft(i: number): void {
+  /** 2: walks down from the node before the race and appends what the tree does not have yet; true if it did. */
+  private graft(i: number, append = true): boolean {
     const { tree, v } = this;
     const start = i === 0 ? ROOT : this.node[i - 1];
     let p = start;
     for (;;) {
       let c = tree.firstChild(p);
-      if (c < 0 && p !== start) return;
+      if (c < 0 && p !== start) return false;
       let matched = -1;
       while (c >= 0) {
         const j = this.match(c);
         if (j >= 0) {
-          if (v.length === 1) return;
+          if (v.length === 1) return false;
           v.remove(j);
           matched = c;
           break;
         }
-        if (j === COVERED && this.covers(p, c, p === start ? i : -1)) return;
+        if (j === COVERED && this.covers(p, c, p === start ? i : -1)) return false;
         c = tree.nextSibling(c);
       }
       if (matched < 0) {
-        this.appendChain(p);
-        return;
+        if (append) this.appendChain(p);
+        return true;
       }
       p = matched;
     }
@@ -419,6 +509,11 @@ const FIRST_DEPTHS = 256;
 function copyInto<T extends Int32Array | Uint8Array>(to: T, from: T): T {
   to.set(from);
   return to;
+}
+
+/** A reversal in a word: operations follow from who goes and how often. */
+function keyOf(depth: number, steps: readonly Step[]): string {
+  return `${depth}:${steps.map(({ thr, alt }) => thr * 256 + alt).join()}`;
 }
 
 const NO_MATCH = -1;

@@ -3,6 +3,7 @@
  * as ordered trees of (thread, alternative, operation) in an arena of integers with a free list.
  */
 
+import type { Level, Step, Twig } from './frontier.ts';
 import { depends, type Sequence } from './sequence.ts';
 
 export const ROOT = 0;
@@ -59,6 +60,54 @@ export class WakeupTree {
       this.next[last] = node;
     }
     return node;
+  }
+
+  /** Appends a step and what lies below it. */
+  private hang(parent: number, { step, children }: Twig): number {
+    const { thr, alt, obj, rd, obj2, rd2, alts } = step;
+    const node = this.append(parent, thr, alt, obj, rd, obj2, rd2, alts);
+    for (const child of children) this.hang(node, child);
+    return node;
+  }
+
+  /** The way to a branch, each step followed by its later siblings. */
+  plant(levels: readonly Level[]): void {
+    let parent = ROOT;
+    for (const { step, right } of levels) {
+      const node = this.hang(parent, { step, children: [] });
+      for (const twig of right) this.hang(parent, twig);
+      parent = node;
+    }
+  }
+
+  /** The step of a node as data. */
+  stepOf(node: number): Step {
+    return {
+      thr: this.thr[node],
+      alt: this.alt[node],
+      obj: this.obj[node],
+      rd: this.rd[node],
+      obj2: this.obj2[node],
+      rd2: this.rd2[node],
+      alts: this.alts[node],
+    };
+  }
+
+  /** The later siblings of a node with everything below them. */
+  twigsAfter(node: number): Twig[] {
+    const twigs: Twig[] = [];
+    for (let c = this.next[node]; c !== NIL; c = this.next[c])
+      twigs.push({ step: this.stepOf(c), children: this.twigsBelow(c) });
+    return twigs;
+  }
+
+  private twigsBelow(node: number): Twig[] {
+    const first = this.first[node];
+    if (first === NIL) return [];
+    return [
+      { step: this.stepOf(first), children: this.twigsBelow(first) },
+      ...this.twigsAfter(first),
+    ];
   }
 
   private take(): number {
