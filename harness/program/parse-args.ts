@@ -14,7 +14,10 @@ function isPointerName(word: string): word is PointerName {
 
 /** Reads `(a, b, c)`: all arguments of the call of that name. */
 export function parseArgs(cursor: Cursor, name: string): Arg[] {
-  const takesIocbs = syscallOf(name)?.args.some(({ type }) => type.kind === 'iocbs') ?? false;
+  const spec = syscallOf(name);
+  // A misspelt io_submit() is not to be told that its list is none of pollfds.
+  const takesIocbs =
+    spec === null ? name.startsWith('io_') : spec.args.some(({ type }) => type.kind === 'iocbs');
   return parseArgList(cursor, {
     what: `the call "${name}"`,
     name,

@@ -109,7 +109,8 @@ function parseEvent(cursor: Cursor): EventPattern {
   let mask = 0;
   do {
     const wordAt = cursor.position;
-    const word = cursor.hex() ?? cursor.word() ?? (cursor.decimal() === 0 ? '0' : null);
+    const word =
+      cursor.hex() ?? cursor.word() ?? (cursor.sees('0') && cursor.decimal() === 0 ? '0' : null);
     const bits = word === null ? null : maskWord(word);
     if (word === null)
       cursor.fail(
