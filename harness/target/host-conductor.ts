@@ -2,7 +2,7 @@
 
 import { readdirSync, truncateSync, unlinkSync } from 'node:fs';
 import { type Actors, HostBroken } from './host-actors.ts';
-import { type Libc, NR } from './host-libc.ts';
+import { LATER_MAX, type Libc, NR } from './host-libc.ts';
 import { CallOrders } from './host-orders.ts';
 import type { HostPlan } from './host-plan.ts';
 import type { HostJob, HostOutcome, HostRecord } from './host-protocol.ts';
@@ -24,8 +24,8 @@ import type { Result } from '../history/history.ts';
 /** How long everybody must be seen asleep before it is called for ever; TCP has work in softirqs. */
 const STILL_MS = 0.6;
 const STILL_TCP_MS = 20;
-/** The same for requests that a worker of the kernel completes, and for those that may go to a disk. */
-const STILL_AIO_MS = 5;
+/** The same for requests that a worker of the kernel ends, and for those that may go to a disk. */
+const STILL_WORKER_MS = 60;
 const STILL_DISK_MS = 100;
 /** An iteration that has neither ended nor come to rest by then breaks the child. */
 const ITERATION_MS = 15_000;
@@ -265,7 +265,9 @@ export class Conductor {
     for (let slot = 0; slot < this.#plan.contexts; slot += 1) {
       if (shared.contextsOwned[slot] !== 1) continue;
       shared.contextsOwned[slot] = 0;
-      leftovers.push(libc.later(NR.io_destroy, shared.contexts[slot] ?? 0));
+      const handle = shared.contexts[slot] ?? 0;
+      if (leftovers.length < LATER_MAX) leftovers.push(libc.later(NR.io_destroy, handle));
+      else libc.sys(NR.io_destroy, handle);
     }
   }
 
@@ -294,8 +296,8 @@ function stillMs(plan: HostPlan): number {
     .flatMap((arg) => (arg.kind === 'iocbs' ? arg.entries : []));
   const ops = requests.flatMap((r) => (r.kind === 'iocb' && r.op !== null ? [r.op.name] : []));
   if (ops.includes('fsync') || ops.includes('fdsync')) return STILL_DISK_MS;
-  if (plan.usesTcp) return STILL_TCP_MS;
-  return plan.contexts > 0 ? STILL_AIO_MS : STILL_MS;
+  if (ops.includes('poll')) return STILL_WORKER_MS;
+  return plan.usesTcp ? STILL_TCP_MS : STILL_MS;
 }
 
 function isOwned(kind: number): boolean {

@@ -4,7 +4,7 @@
  * struct iocb and struct io_event of the x86-64 ABI (include/uapi/linux/aio_abi.h).
  */
 
-import type { Completion } from '../history/history.ts';
+import type { Completion } from '../program/result.ts';
 import { bitsOf, wide } from './host-action.ts';
 import type { Arena, SyscallArgument } from './host-libc.ts';
 import { IOCBS_MAX, IOCB_BYTES_MAX, type HostArg, type HostIocbOp } from './host-plan.ts';

@@ -80,11 +80,14 @@ export interface Libc {
 }
 
 const PAGE = 4096;
+/** Calls of later() that may be under way. */
+export const LATER_MAX = 1024;
 
 /**
  * Loads libc. Throws an Error whose message says what is missing (koffi's binary, a C library).
  */
 export function loadLibc(): Libc {
+  koffi.config({ max_async_calls: LATER_MAX });
   const libc = koffi.load('libc.so.6');
   const syscall = libc.func(
     'int64_t syscall(int64_t n, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, int64_t f)',

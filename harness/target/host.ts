@@ -28,6 +28,8 @@ const SEQUENTIAL_RUNS = 1;
 /** No new iteration begins after that; the second one is for a number of iterations that was asked for. */
 const BUDGET_MS = 150;
 const ASKED_BUDGET_MS = 20_000;
+/** The same for programs that call io_destroy(), which waits for other processors for some 30 ms. */
+const DESTROY_BUDGET_MS = 600;
 /** Without an answer for that long a child is lost. */
 const ANSWER_MS = 30_000;
 const START_MS = 20_000;
@@ -47,7 +49,7 @@ const CHILD_OPTIONS = {
   killSignal: 'SIGKILL',
   // What instruments the parent (coverage, loaders) is not meant for a child whose threads sleep in calls.
   // Its spare threads destroy AIO contexts, which they wait for most of the time.
-  env: { NODE_OPTIONS: '', NODE_V8_COVERAGE: '', UV_THREADPOOL_SIZE: '16' },
+  env: { NODE_OPTIONS: '', NODE_V8_COVERAGE: '', UV_THREADPOOL_SIZE: '64' },
 } as const;
 
 type ChildProcess = ResultPromise<typeof CHILD_OPTIONS>;
@@ -233,7 +235,7 @@ export class HostTarget implements Target {
     const id = ++this.jobs;
     const runs = options.runs ?? (concurrent ? CONCURRENT_RUNS : SEQUENTIAL_RUNS);
     const stopped = watchInterrupts(options, child);
-    const budgetMs = options.runs === undefined ? BUDGET_MS : ASKED_BUDGET_MS;
+    const budgetMs = options.runs === undefined ? budgetOf(program) : ASKED_BUDGET_MS;
     child.send({ id, plan, runs, budgetMs, seed: options.seed ?? 1 });
     const answer = await child.answer(this.answerMs);
     const wasStopped = stopped();
@@ -263,6 +265,11 @@ export class HostTarget implements Target {
   get childPid(): number | undefined {
     return this.child?.pid;
   }
+}
+
+function budgetOf(program: Program): number {
+  const destroys = program.threads.some((calls) => calls.some((c) => c.name === 'io_destroy'));
+  return destroys ? DESTROY_BUDGET_MS : BUDGET_MS;
 }
 
 /** Kills the child when nobody wants its answer any more; the function given back ends that and says if it did. */
