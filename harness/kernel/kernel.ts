@@ -14,6 +14,8 @@ export interface BuiltKernel {
   boot(): void;
   /** Exit of the process: unmaps everything, closes every descriptor. Runs inline. */
   exit(): Kernel<void>;
+  /** The same as steps of the exit task, in kernels with AIO: waits for its requests, and is explored too. */
+  exitMm?(): Kernel<void>;
 }
 
 /** Static facts about the program that spare operations; set by the target before boot. */
@@ -26,6 +28,18 @@ export interface KernelConfig {
   flagsRace: boolean;
   /** Width of long in bits: 32 (i386, default) or 64. */
   longBits: 32 | 64;
+  /** Slots of every AIO ring, one of them never used; 0 for the geometry of the kernel (A-R14). */
+  aioRing: number;
+  /** Limit of all events that contexts may ask for together: /proc/sys/fs/aio-max-nr. */
+  aioMaxNr: number;
+  /** Value of jiffies when virtual time is 0. */
+  jiffiesStart: number;
+  /** Some thread may drop the last reference of an AIO context, so dropping one is an operation. */
+  contextsDie: boolean;
+  /** Request slots of the block device; 0 for as many as are asked for. */
+  diskSlots: number;
+  /** Ticks that the block device takes for a request; 0 for any order and any time. */
+  diskService: number;
 }
 
 export const kernelConfig: KernelConfig = {
@@ -33,6 +47,12 @@ export const kernelConfig: KernelConfig = {
   closesInThreads: true,
   flagsRace: false,
   longBits: 32,
+  aioRing: 0,
+  aioMaxNr: 65536,
+  jiffiesStart: 0,
+  contextsDie: true,
+  diskSlots: 0,
+  diskService: 0,
 };
 
 /** errno by name, i386 and x86-64 numbers. */

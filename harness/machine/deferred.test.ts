@@ -15,7 +15,6 @@ import {
   newSemaphore,
   newWork,
   newWorkQueue,
-  now,
   queueDelayedWork,
   queueWork,
   raiseInterrupt,
@@ -64,7 +63,7 @@ t.test('work runs once per queueing, in a worker, and a flush waits for it', (t)
     build: () => {
       ran = 0;
       queue = newWorkQueue('events', WORKER_SLOT);
-      work = newWork(function* (): Kernel<void> {
+      work = newWork('work', function* (): Kernel<void> {
         ran++;
         context = engine.contextOf(engine.current);
       });
@@ -94,6 +93,7 @@ t.test('work runs once per queueing, in a worker, and a flush waits for it', (t)
 t.test('delayed work is queued by its timer, unless it is cancelled in time', (t) => {
   let ran = 0;
   let cancelled = -1;
+  let ignored = false;
   let queue: WorkQueue;
   let delayed: DelayedWork;
   const tiny: Tiny = {
@@ -106,14 +106,15 @@ t.test('delayed work is queued by its timer, unless it is cancelled in time', (t
     },
     threads: [
       function* () {
-        yield* queueDelayedWork(delayed, (yield* now('now')) + 3, 'queue');
+        yield* queueDelayedWork(delayed, 3, 'queue');
+        ignored = yield* queueDelayedWork(delayed, 0, 'queue again');
         cancelled = yield* cancelDelayedWork(delayed, 'cancel');
       },
     ],
   };
   engine.timers = 'any';
 
-  const { seen } = everything(tiny, () => `ran ${ran} cancelled ${cancelled}`);
+  const { seen } = everything(tiny, () => `ran ${ran} cancelled ${cancelled}${ignored ? ' queued again' : ''}`);
   engine.timers = 'idle';
 
   t.same(seen, ['done ran 0 cancelled 1', 'done ran 1 cancelled 0']);
@@ -187,7 +188,7 @@ t.test(
           build: () => {
             mem = kmalloc('thing', 'alloc');
             queue = newWorkQueue('events', WORKER_SLOT);
-            work = newWork(function* (): Kernel<void> {
+            work = newWork('work', function* (): Kernel<void> {
               yield* setState('work');
               touch(mem, 'work');
             });

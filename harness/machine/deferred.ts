@@ -7,9 +7,20 @@
  */
 
 import { engine, type Kernel, type Lifetime, type OpObject } from './engine.ts';
-import { newSpinLock, spinLockIrqsave, spinUnlock, type SpinLock } from './lock.ts';
+import {
+  mutexLock,
+  mutexUnlock,
+  newMutex,
+  newSpinLock,
+  spinLockIrqsave,
+  spinUnlock,
+  type Mutex,
+  type SpinLock,
+} from './lock.ts';
+import { newWord, write, type Word } from './memory.ts';
 import { Kind } from './op.ts';
-import { armTimer, cancelTimer, newTimer, type Timer } from './timer.ts';
+import { now } from './task.ts';
+import { armTimer, cancelTimerSync, newTimer, type Timer } from './timer.ts';
 
 /** A counting semaphore. */
 export interface Semaphore extends OpObject {
@@ -47,34 +58,51 @@ export const waitForCompletion = down;
 /** A piece of work; queued at most once at a time. */
 export interface Work {
   readonly run: () => Kernel<void>;
-  /** Guarded by the queue's lock. */
-  queued: boolean;
+  /** PENDING: set from the request until the worker takes it off its list, or the delay is cancelled. */
+  readonly pending: Word;
 }
 
-export function newWork(run: () => Kernel<void>): Work {
-  return { run, queued: false };
+/** INIT_WORK. `mem` is what the work is part of. */
+export function newWork(name: string, run: () => Kernel<void>, mem: Lifetime | null = null): Work {
+  return { run, pending: newWord(`${name}.pending`, 0, mem) };
+}
+
+/** Somebody who waits until so many pieces of work have been done. */
+interface Flusher {
+  readonly needed: number;
+  readonly done: Completion;
 }
 
 /** A queue with one worker thread. */
 export interface WorkQueue {
   readonly name: string;
+  /** Thread slot of the worker. */
+  readonly slot: number;
   readonly lock: SpinLock;
-  /** Guarded by lock. */
+  // guarded by lock
   readonly list: Work[];
+  /** How many were ever put on the list, and how many of them are done. */
+  inserted: number;
+  removed: number;
+  readonly flushers: Flusher[];
   /** Items on the list: what the worker waits for. */
   readonly pending: Semaphore;
-  /** Items queued or running: what a flush waits for to be 0. */
-  readonly busy: Semaphore;
+  /** workqueue_mutex: held by whoever flushes, for the whole time. */
+  readonly mutex: Mutex;
 }
 
 /** create_workqueue(), with its worker in a fixed thread slot that must not depend on the schedule. */
 export function newWorkQueue(name: string, slot: number): WorkQueue {
   const queue: WorkQueue = {
     name,
+    slot,
     lock: newSpinLock(`${name}.lock`),
     list: [],
+    inserted: 0,
+    removed: 0,
+    flushers: [],
     pending: newSemaphore(`${name}.pending`, 0),
-    busy: newSemaphore(`${name}.busy`, 0),
+    mutex: newMutex('workqueue_mutex'),
   };
   const worker = (): Kernel<void> => runWorker(queue);
   engine.startPseudoThread(
@@ -91,69 +119,126 @@ export function newWorkQueue(name: string, slot: number): WorkQueue {
 
 /** The first DOWN has happened when this starts. */
 function* runWorker(queue: WorkQueue): Kernel<void> {
-  const site = 'worker_thread';
   for (;;) {
-    yield* spinLockIrqsave(queue.lock, site);
-    const work = queue.list.shift();
-    if (work !== undefined) work.queued = false;
-    yield* spinUnlock(queue.lock, site);
-    if (work !== undefined) yield* work.run();
-    yield* engine.submit(Kind.DOWN, queue.busy, 0, site);
-    yield* engine.submit(Kind.DOWN, queue.pending, 0, site);
+    yield* runOne(queue);
+    yield* engine.submit(Kind.DOWN, queue.pending, 0, 'worker_thread');
   }
+}
+
+/** One turn of run_workqueue(); nothing if a flush has emptied the list in the meantime. */
+function* runOne(queue: WorkQueue): Kernel<boolean> {
+  const site = 'run_workqueue';
+  yield* spinLockIrqsave(queue.lock, site);
+  const work = queue.list.shift();
+  yield* spinUnlock(queue.lock, site);
+  if (work === undefined) return false;
+  yield* write(work.pending, 0, site);
+  yield* work.run();
+  yield* spinLockIrqsave(queue.lock, site);
+  queue.removed++;
+  for (const flusher of [...queue.flushers]) {
+    if (flusher.needed > queue.removed) continue;
+    queue.flushers.splice(queue.flushers.indexOf(flusher), 1);
+    yield* complete(flusher.done, site);
+  }
+  yield* spinUnlock(queue.lock, site);
+  return true;
+}
+
+/** __queue_work(): for whoever has set PENDING. */
+function* insertWork(queue: WorkQueue, work: Work, site: string): Kernel<void> {
+  yield* spinLockIrqsave(queue.lock, site);
+  queue.list.push(work);
+  queue.inserted++;
+  yield* up(queue.pending, site);
+  yield* spinUnlock(queue.lock, site);
 }
 
 /** queue_work(): false if it was queued already. May be called from any context. */
 export function* queueWork(queue: WorkQueue, work: Work, site: string): Kernel<boolean> {
-  yield* spinLockIrqsave(queue.lock, site);
-  const fresh = !work.queued;
-  if (fresh) {
-    work.queued = true;
-    queue.list.push(work);
-    yield* up(queue.busy, site);
-    yield* up(queue.pending, site);
-  }
-  yield* spinUnlock(queue.lock, site);
-  return fresh;
+  if ((yield* write(work.pending, 1, site)) !== 0) return false;
+  yield* insertWork(queue, work, site);
+  return true;
 }
 
-/** flush_workqueue(): waits until nothing is queued or running. Must not be called by the worker. */
+/**
+ * flush_workqueue(): waits until all that is queued now has been done, under the mutex of all flushes. The worker
+ * itself runs its list instead.
+ */
 export function* flushWorkQueue(queue: WorkQueue, site: string): Kernel<void> {
-  engine.observer.mightSleep(site);
-  yield* engine.submit(Kind.JOIN, queue.busy, -1, site);
+  yield* mutexLock(queue.mutex, site);
+  if (!engine.inline && engine.current === queue.slot) {
+    while (yield* runOne(queue));
+  } else {
+    yield* waitForQueued(queue, site);
+  }
+  yield* mutexUnlock(queue.mutex, site);
+}
+
+function* waitForQueued(queue: WorkQueue, site: string): Kernel<void> {
+  yield* spinLockIrqsave(queue.lock, site);
+  const flusher =
+    queue.removed < queue.inserted
+      ? { needed: queue.inserted, done: newCompletion(`${queue.name}.flush`) }
+      : null;
+  if (flusher !== null) queue.flushers.push(flusher);
+  yield* spinUnlock(queue.lock, site);
+  if (flusher !== null) yield* waitForCompletion(flusher.done, site);
 }
 
 /** Work that is queued when a timer fires. */
 export interface DelayedWork {
+  readonly queue: WorkQueue;
   readonly work: Work;
   readonly timer: Timer;
 }
 
-/** INIT_DELAYED_WORK for a queue; the timer's thread slot must not depend on the schedule. */
+/**
+ * INIT_DELAYED_WORK for a queue; the timer's thread slot must not depend on the schedule. `mem` is what it is part
+ * of.
+ */
 export function newDelayedWork(
   queue: WorkQueue,
   timerSlot: number,
   run: () => Kernel<void>,
+  mem: Lifetime | null = null,
 ): DelayedWork {
-  const work = newWork(run);
-  const timer = newTimer(`${queue.name}.delay`, timerSlot, function* () {
-    yield* queueWork(queue, work, 'delayed_work_timer_fn');
-  });
-  return { work, timer };
+  const work = newWork(`${queue.name}.delayed`, run, mem);
+  const handler = (): Kernel<void> => insertDelayed(queue, work);
+  return { queue, work, timer: newTimer(`${queue.name}.delay`, timerSlot, handler, mem) };
 }
 
-/** Arms the timer of a delayed work for an absolute time in ticks. */
-export function queueDelayedWork(
+function* insertDelayed(queue: WorkQueue, work: Work): Kernel<void> {
+  // The handler finds the queue through the work, so what the work is part of must still be there.
+  if (work.pending.mem !== null)
+    engine.observer.touched(work.pending.mem, true, 'delayed_work_timer_fn');
+  yield* insertWork(queue, work, 'delayed_work_timer_fn');
+}
+
+/**
+ * queue_delayed_work(): queued at once for a delay of 0, else when so many ticks have passed. False, and the delay
+ * is not looked at, if it is pending.
+ */
+export function* queueDelayedWork(
   delayed: DelayedWork,
-  expires: number,
+  ticks: number,
   site: string,
-): Kernel<number> {
-  return armTimer(delayed.timer, expires, site);
+): Kernel<boolean> {
+  if (ticks === 0) return yield* queueWork(delayed.queue, delayed.work, site);
+  if ((yield* write(delayed.work.pending, 1, site)) !== 0) return false;
+  const start = yield* now(site);
+  yield* armTimer(delayed.timer, start + ticks, site);
+  return true;
 }
 
-/** cancel_delayed_work(): 1 if the timer was pending; work that is already queued stays. */
-export function cancelDelayedWork(delayed: DelayedWork, site: string): Kernel<number> {
-  return cancelTimer(delayed.timer, site);
+/**
+ * cancel_delayed_work(): 1 if the timer was pending, and then the work is no longer; work that is already queued or
+ * runs stays. Waits for a handler of the timer that runs.
+ */
+export function* cancelDelayedWork(delayed: DelayedWork, site: string): Kernel<number> {
+  const pending = yield* cancelTimerSync(delayed.timer, site);
+  if (pending === 1) yield* write(delayed.work.pending, 0, site);
+  return pending;
 }
 
 /** An interrupt source: each time it is raised its handler runs once, in hardirq context. */

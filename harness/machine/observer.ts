@@ -25,6 +25,11 @@ export interface Observer {
   oops(error: Oops): void;
   /** Something a kernel would print a warning for. */
   report(detector: string, site: string, message: string): void;
+  /**
+   * Something that checks of one subsystem keep books about (`kiocb.posted`): it is about `mem`, and about the
+   * owner `of` of it if there is one; `value` is said with each kind.
+   */
+  happened(what: string, mem: Lifetime, value: number, site: string, of: Lifetime | null): void;
   /** Nothing can run any more. */
   quiet(): void;
   /** After the exit of the process. */
@@ -55,6 +60,7 @@ export const NO_OBSERVER: Observer = {
   plain() {},
   oops() {},
   report() {},
+  happened() {},
   quiet() {},
   end() {},
 };

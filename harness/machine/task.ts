@@ -3,7 +3,7 @@
 import { engine, type Condition, type Kernel, type OpObject } from './engine.ts';
 import { newSpinLock, spinLockIrqsave, spinUnlock, type SpinLock } from './lock.ts';
 import { newWord, read, write, type Word } from './memory.ts';
-import { Kind, MAX_THREADS, TaskState } from './op.ts';
+import { HarnessBug, Kind, MAX_THREADS, TaskState } from './op.ts';
 import { cancelTimerSync, armTimer, newTimer, timerBaseOf, type Timer } from './timer.ts';
 
 export { TaskState } from './op.ts';
@@ -25,6 +25,10 @@ export interface Task {
   readonly sigpending: Word;
   /** The timer of schedule_timeout, made at its first use. */
   sleepTimer: Timer | null;
+  /** What its timer does before it wakes the task, for sleeps with a flag of their own. */
+  expired: (() => Kernel<void>) | null;
+  /** Slot of its timer, or -1 for a task that never sleeps for a time. */
+  readonly timerSlot: number;
 }
 
 /** The tasks of the current execution by slot. */
@@ -33,29 +37,35 @@ export const tasks: Task[] = [];
 /** Per-execution facts that spare operations: a program without kill() never looks at signals. */
 export const taskConfig = { signalsInUse: false };
 
-/** Makes the tasks of an execution; called from init. */
-export function resetTasks(count: number): void {
-  tasks.length = 0;
-  for (let slot = 0; slot < count; slot++) {
-    tasks.push({
-      slot,
-      state: { id: engine.newObject('task.state', TaskState.RUNNING), mem: null },
-      siglock: newSpinLock('sighand.siglock'),
-      pending: new Set(),
-      blocked: new Set(),
-      sigpending: newWord('task.sigpending', 0),
-      sleepTimer: null,
-    });
-  }
-  initTask = {
-    slot: MAX_THREADS - 1,
-    state: { id: engine.newObject('init.state', TaskState.RUNNING), mem: null },
+function newTask(name: string, slot: number, timerSlot: number): Task {
+  return {
+    slot,
+    state: { id: engine.newObject(`${name}.state`, TaskState.RUNNING), mem: null },
     siglock: newSpinLock('sighand.siglock'),
     pending: new Set(),
     blocked: new Set(),
     sigpending: newWord('task.sigpending', 0),
     sleepTimer: null,
+    expired: null,
+    timerSlot,
   };
+}
+
+/** Makes the tasks of an execution; called from init. */
+export function resetTasks(count: number): void {
+  tasks.length = 0;
+  for (let slot = 0; slot < count; slot++) tasks.push(newTask('task', slot, engine.users + slot));
+  initTask = newTask('init', MAX_THREADS - 1, -1);
+}
+
+/**
+ * Makes the task of a pseudo-thread, so that what runs there may sleep: no signal ever reaches it, and it cannot
+ * sleep for a time. Called from boot, after resetTasks.
+ */
+export function newKernelTask(slot: number): Task {
+  const task = newTask('ktask', slot, -1);
+  tasks[slot] = task;
+  return task;
 }
 
 let initTask: Task | null = null;
@@ -116,9 +126,7 @@ export function* scheduleTimeout(
     return 0;
   }
   const task = current();
-  const timer = (task.sleepTimer ??= newTimer('sleep', engine.users + task.slot, () =>
-    wakeSleeper(task),
-  ));
+  const timer = sleepTimerOf(task);
   const start = yield* now(site);
   yield* armTimer(timer, start + ticks, site);
   yield* schedule(site, condition);
@@ -128,7 +136,15 @@ export function* scheduleTimeout(
   return Math.max(0, start + ticks - end);
 }
 
+/** The timer that wakes a task, made at its first use. Whoever arms it cancels it before the task goes on. */
+export function sleepTimerOf(task: Task): Timer {
+  if (task.timerSlot < 0)
+    throw new HarnessBug(`Cannot put task ${task.slot} to sleep for a time: it has no timer`);
+  return (task.sleepTimer ??= newTimer('sleep', task.timerSlot, () => wakeSleeper(task)));
+}
+
 function* wakeSleeper(task: Task): Kernel<void> {
+  if (task.expired !== null) yield* task.expired();
   yield* wakeUpProcess(task, WAKE_NORMAL, 'process_timeout');
 }
 

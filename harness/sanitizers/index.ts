@@ -2,6 +2,7 @@
 
 import type { Lifetime, Observer, Oops, PlainLocation } from '../machine/index.ts';
 import { engine } from '../machine/index.ts';
+import { Aio } from './aio.ts';
 import { FindingList, type SanitizerFinding } from './findings.ts';
 import { HeldLocks } from './held-locks.ts';
 import { HungTask } from './hung-task.ts';
@@ -29,6 +30,7 @@ export class Sanitizers implements Observer {
   private readonly lockdep = new Lockdep(this.list, this.held);
   private readonly softirqCount = new SoftirqCount(this.list);
   private readonly hung = new HungTask(this.list, this.held);
+  private readonly aio = new Aio(this.list);
 
   /** What was seen in the execution that runs or ran last: one finding per signature, in order of discovery. */
   findings(): readonly SanitizerFinding[] {
@@ -47,6 +49,7 @@ export class Sanitizers implements Observer {
     this.lockdep.begin();
     this.softirqCount.begin();
     this.hung.begin();
+    this.aio.begin();
   }
 
   acquired(lock: number, kind: number, site: string): void {
@@ -57,8 +60,9 @@ export class Sanitizers implements Observer {
     this.lockdep.released(lock, kind, site);
   }
 
-  woke(state: number): void {
+  woke(state: number, did: boolean): void {
     this.hung.woke(state);
+    this.aio.woke(state, did);
   }
 
   softirqs(change: number, site: string): void {
@@ -82,6 +86,7 @@ export class Sanitizers implements Observer {
 
   freed(mem: Lifetime, site: string): void {
     this.kasan.freed(mem, site);
+    this.aio.freed(mem, site);
   }
 
   plain(location: PlainLocation, write: boolean, site: string): void {
@@ -97,15 +102,22 @@ export class Sanitizers implements Observer {
     this.list.add(detector, site, message, [engine.position()]);
   }
 
+  /** What subsystems announce for checks of their own. */
+  happened(what: string, mem: Lifetime, value: number, site: string, of: Lifetime | null): void {
+    this.aio.happened(what, mem, value, site, of);
+  }
+
   quiet(): void {
     this.kasan.quiet();
     this.lockdep.quiet();
     this.softirqCount.quiet();
     this.hung.quiet();
+    this.aio.quiet();
     findSoftLockups(this.list);
   }
 
   end(): void {
     findLeaks(this.list);
+    this.aio.end();
   }
 }

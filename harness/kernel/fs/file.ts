@@ -19,6 +19,7 @@ import {
 } from '../../machine/index.ts';
 import { Kind } from '../../machine/op.ts';
 import { E, kernelConfig } from '../kernel.ts';
+import type { Kiocb } from './aio/kioctx.ts';
 
 /** What a poll method is handed: queues an entry on a wait queue, or null for a look only. */
 export type PollTable = ((whead: WaitQueue) => Kernel<void>) | null;
@@ -42,8 +43,31 @@ export interface FileOperations {
   release?(file: File): Kernel<void>;
   /** The mask that poll would answer, from raw state and without operations: for reports when nothing runs. */
   ready?(file: File): number;
+  /** Methods of AIO, and of read(2) and write(2) where there is no `read` and `write`. */
+  aioRead?: AioMethod;
+  aioWrite?: AioMethod;
+  /** S_IFMT of the inode, where AIO asks for it: a read of one of these takes what is there (A-R58). */
+  readonly inodeType?: 'fifo' | 'socket';
   /** A second open of what this file is open on (through /proc/self/fd): a new file, or -errno. */
   reopen?(file: File, flags: number): Kernel<File | number>;
+}
+
+/**
+ * Reads or writes the segments from `from` on, at position `pos`; some kinds of file move the segments on as they copy
+ * (A-R60). `iocb` is null for a call that waits (A-R38).
+ */
+export type AioMethod = (
+  file: File,
+  iocb: Kiocb | null,
+  iov: Iovec[],
+  from: number,
+  pos: number,
+) => Kernel<number>;
+
+/** A piece of user memory, in bytes. */
+export interface Iovec {
+  base: number;
+  length: number;
 }
 
 export const O_RDONLY = 0;
@@ -155,9 +179,17 @@ export function* lookFd(fd: number, site: string): Kernel<File | null> {
 
 /** fput(): the last one runs the epoll clean-up, then release, then frees the file. */
 export function* fput(file: File, site: string): Kernel<void> {
-  if (isAlone()) {
-    if (--engine.state[file.count.id] > 0) return;
-  } else if ((yield* add(file.count, -1, site)) > 1) return;
+  if (yield* dropFile(file, site)) yield* releaseFile(file);
+}
+
+/** The count of fput() alone: true if that was the last reference; `releaseFile` is then the caller's business. */
+export function* dropFile(file: File, site: string): Kernel<boolean> {
+  if (isAlone()) return --engine.state[file.count.id] === 0;
+  return (yield* add(file.count, -1, site)) === 1;
+}
+
+/** __fput(): what follows when the count has reached zero. */
+export function* releaseFile(file: File): Kernel<void> {
   yield* vfs.lastFput(file);
   if (file.ops.release !== undefined) yield* file.ops.release(file);
   // Whoever comes last: the place is the same for all.

@@ -1,0 +1,56 @@
+/**
+ * The functions of AIO that kernels and patches have differently. All the rest of fs/aio/ is common.
+ *
+ * Everything runs in the context its caller is in; "[ctx_lock]" means that the lock is held on entry and on return.
+ */
+
+import type { Kernel, WaitEntry } from '../../../machine/index.ts';
+import type { Kiocb, Kioctx, RunState } from './kioctx.ts';
+
+/** What io_submit carries through its loop for a kernel that allocates kiocbs in batches. */
+export interface Batch {
+  /** Requests of this call for which no kiocb was allocated yet. */
+  remaining: number;
+  /** Admitted and not handed out yet. */
+  readonly list: Kiocb[];
+}
+
+export interface AioParts {
+  /** users of a new context: 1 for the list alone (A-B9), 2 for the list and the caller of ioctx_alloc(). */
+  readonly contextUsers: 1 | 2;
+  /** Encoding of the run list of a kiocb from step 7 of io_submit_one on: E, or N in trees with wait bits (A-R12). */
+  readonly submitEncoding: RunState;
+  /** ioctx_alloc() takes aio_nr_lock to account the context, and lets it go. */
+  lockAioNr(site: string): Kernel<void>;
+  unlockAioNr(site: string): Kernel<void>;
+  /** The release of aio_nr_lock when the context is over the limit: the error path. */
+  setupRefused(site: string): Kernel<void>;
+  /** [ctx_lock] Whether a request may still run, right before it does: false answers EINVAL to io_submit. */
+  maySubmit(ctx: Kioctx): Kernel<boolean>;
+  /** In the slow loop of io_getevents: true ends it with EINVAL because the context is dead. */
+  hasGone(ctx: Kioctx): Kernel<boolean>;
+  /** [ctx_lock] reqs_active has become 0 on a dead context: wakes who waits for that. */
+  wakeDestroyer(ctx: Kioctx, site: string): Kernel<void>;
+  /** io_destroy() after it has waited for all requests: wakes those in io_getevents, or nobody. */
+  wakeReaders(ctx: Kioctx, site: string): Kernel<void>;
+  /** Before and after each call of a method: task.io_wait. */
+  enterMethod(k: Kiocb): void;
+  leaveMethod(k: Kiocb): void;
+  /** ki_wait as io_submit_one makes it, unlinked. Its wake function calls `wake`. */
+  newEntry(k: Kiocb): WaitEntry;
+  /** aio_wake_function(), under the lock of the queue. `key` 0 is no key. */
+  wake(k: Kiocb, entry: WaitEntry, mode: number, key: number): Kernel<boolean>;
+  /** aio_setup_iocb(): checks the opcode and sets ki_retry; 0 or -errno. */
+  setupOpcode(k: Kiocb, opcode: number): Kernel<number>;
+  /** ki_retry of PREAD, PWRITE, PREADV and PWRITEV: aio_rw_vect_retry(). */
+  rwMethod(k: Kiocb): Kernel<number>;
+  /** io_submit() begins: `nr` requests may come. */
+  startBatch(nr: number): Batch;
+  /** aio_get_req(): a kiocb that is admitted, or null for EAGAIN. */
+  getRequest(ctx: Kioctx, batch: Batch): Kernel<Kiocb | null>;
+  /** io_submit() ends: gives back what was not used. */
+  endBatch(ctx: Kioctx, batch: Batch): Kernel<void>;
+  /** blk_start_plug() and blk_finish_plug() around the loop of io_submit; null where there is none. */
+  readonly plug: (() => Kernel<void>) | null;
+  readonly unplug: (() => Kernel<void>) | null;
+}
