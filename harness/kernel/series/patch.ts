@@ -28,3 +28,9 @@ export const SYS_EPOLL_THREAD = '001_c49968c44f50b10d.txt';
 
 /** Seed of the AIO mails of 2011 and 2012: batches of kiocbs, the plug of io_submit, a stray unlock. */
 export const AIO_BATCH_DIGEST = '003_2c4866c18ddf3374.txt';
+
+/** Seed of the mail of January 2007 with epoll_wait as an iocb. */
+export const AIO_EPOLL_MAIL = '000_4f566732c63f1bb3.txt';
+
+/** Seed of the mail of January 2007 with the fallback for files that can be polled. */
+export const AIO_FALLBACK_MAIL = '002_b56f44378bdd4e88.txt';
