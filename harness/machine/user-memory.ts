@@ -72,13 +72,22 @@ export class UserMemory {
 
   store(address: number, value: unknown): void {
     const range = this.find(address);
-    if (range !== null) range.stored.set(address - range.start, value);
+    if (range === null) return;
+    const offset = address - range.start;
+    if (typeof value === 'string') overwrite(range, offset, offset + value.length);
+    range.stored.set(offset, value);
   }
 
   load(address: number): unknown {
     const range = this.find(address);
     return range === null ? undefined : range.stored.get(address - range.start);
   }
+}
+
+/** Forgets the strings that begin between two offsets: their bytes are others now. */
+function overwrite(range: Range, offset: number, end: number): void {
+  for (const [at, old] of range.stored)
+    if (at > offset && at < end && typeof old === 'string') range.stored.delete(at);
 }
 
 /**

@@ -10,7 +10,6 @@ import {
   TaskState,
   add,
   autoremoveWake,
-  copyFromUser,
   currentEntry,
   finishWait,
   injectFault,
@@ -40,9 +39,12 @@ import {
 } from '../../machine/index.ts';
 import { E, kernelConfig } from '../kernel.ts';
 import { POLLERR, POLLHUP, READABLE, WRITABLE } from '../poll-bits.ts';
-import { File, mm, type FileOperations, type PollTable } from './file.ts';
-import { looksNonblocking, isReadable, isWritable } from './read-write.ts';
-import { appendToUser, bytesAt } from './user-bytes.ts';
+import { ERESTARTSYS } from './aio/abi.ts';
+import { fileParts, sendSigpipe } from './aio/file-parts.ts';
+import type { Kiocb } from './aio/kioctx.ts';
+import { File, type FileOperations, type Iovec, type PollTable } from './file.ts';
+import { isReadable, isWritable } from './read-write.ts';
+import { copyFromSegments, copyToSegments, lengthOf } from './segments.ts';
 
 export const PIPE_BUFFERS = 16;
 /** Bytes in a buffer, and PIPE_BUF: a write of no more is atomic. */
@@ -157,27 +159,34 @@ function* wakePipe(pipe: Pipe, site: string): Kernel<void> {
 
 // ---- read ----
 
-function* pipeRead(file: File, address: number, count: number): Kernel<number> {
+/**
+ * pipe_read(): bytes, 0 at the end, EAGAIN, EFAULT, or the internal restart code after a signal. The method of a kiocb
+ * and of read(2) alike; both sleep in it (A-B24).
+ */
+function* pipeRead(file: File, iocb: Kiocb | null, iov: Iovec[], first: number): Kernel<number> {
   const { pipe } = endOf(file);
-  if (count === 0) return 0;
+  const { table, from } = fileParts.pipeTable(iov, first, 'pipe_read');
+  let left = lengthOf(table, from);
+  if (left === 0) return 0;
   yield* mutexLock(pipe.mutex, 'pipe_read');
   let result = 0;
-  let text = '';
+  let got = 0;
   let wake = false;
   for (;;) {
     plainWrite(pipe.guard, 'pipe_read');
-    while (pipe.buffers.length > 0 && text.length < count) {
+    while (pipe.buffers.length > 0 && left > 0) {
       const buffer = pipe.buffers[0];
-      const chunk = buffer.data.slice(0, count - text.length);
-      if (!(yield* appendToUser(address, text, chunk, 'pipe_read'))) {
+      const chunk = buffer.data.slice(0, left);
+      if (!(yield* copyToSegments(table, from, chunk, 'pipe_read'))) {
         result = -E.EFAULT;
         break;
       }
-      text += chunk;
+      got += chunk.length;
+      left -= chunk.length;
       wake = (yield* consume(pipe, buffer, chunk.length)) || wake;
     }
-    if (result < 0 || text.length === count) break;
-    const stop = yield* readerStops(pipe, file, text.length);
+    if (result < 0 || left === 0) break;
+    const stop = yield* readerStops(pipe, file, iocb, got);
     if (stop !== null) {
       result = stop;
       break;
@@ -188,7 +197,7 @@ function* pipeRead(file: File, address: number, count: number): Kernel<number> {
   yield* mutexUnlock(pipe.mutex, 'pipe_read');
   // E-R143: only a buffer given back wakes.
   if (wake) yield* wakePipe(pipe, 'pipe_read');
-  return text.length > 0 ? text.length : result;
+  return got > 0 ? got : result;
 }
 
 /** Takes bytes from the front of the first buffer; true if that released the buffer. */
@@ -202,28 +211,37 @@ function* consume(pipe: Pipe, buffer: Buffer, bytes: number): Kernel<boolean> {
 }
 
 /** Why a reader of an empty pipe does not sleep: the errno, 0 for end of file or enough; null if it does. */
-function* readerStops(pipe: Pipe, file: File, got: number): Kernel<number | null> {
+function* readerStops(
+  pipe: Pipe,
+  file: File,
+  iocb: Kiocb | null,
+  got: number,
+): Kernel<number | null> {
   if (peek(pipe.writers) === 0) return 0;
-  // A writer that sleeps in the kernel will bring more: then even a non-blocking reader waits for it.
+  // A writer that sleeps in the kernel will bring more: then even a non-blocking reader waits for it (A-B65).
   if (pipe.waitingWriters === 0) {
     if (got > 0) return 0;
-    if (yield* looksNonblocking(file, 'pipe')) return -E.EAGAIN;
+    if (yield* fileParts.pipeDontWait(file, iocb, 'pipe')) return -E.EAGAIN;
   }
-  return (yield* signalPending('pipe_read')) ? -E.EINTR : null;
+  return (yield* signalPending('pipe_read')) ? -ERESTARTSYS : null;
 }
 
 // ---- write ----
 
-function* pipeWrite(file: File, address: number, count: number): Kernel<number> {
+/** pipe_write(): bytes, EPIPE, EAGAIN, EFAULT, ENOMEM, or the internal restart code after a signal. */
+function* pipeWrite(file: File, iocb: Kiocb | null, iov: Iovec[], first: number): Kernel<number> {
   const { pipe } = endOf(file);
-  if (count === 0) return 0;
-  const text = bytesAt(address, count);
+  const { table, from } = fileParts.pipeTable(iov, first, 'pipe_write');
+  const left = lengthOf(table, from);
+  if (left === 0) return 0;
   yield* mutexLock(pipe.mutex, 'pipe_write');
   plainWrite(pipe.guard, 'pipe_write');
-  const write: PipeWrite = { file, pipe, address, text, done: 0, result: 0, wake: false };
-  // The SIGPIPE that goes with EPIPE is taken to be ignored.
-  if (peek(pipe.readers) === 0) write.result = -E.EPIPE;
-  else if (!(yield* mergeIntoLast(write))) yield* fillBuffers(write);
+  const rest = { done: 0, result: 0, wake: false };
+  const write: PipeWrite = { file, iocb, pipe, table, from, left, ...rest };
+  if (peek(pipe.readers) === 0) {
+    sendSigpipe(iocb, 'pipe_write');
+    write.result = -E.EPIPE;
+  } else if (!(yield* mergeIntoLast(write))) yield* fillBuffers(write);
   yield* mutexUnlock(pipe.mutex, 'pipe_write');
   // E-R142: a write of a byte or more wakes, whether or not the pipe was empty, and though the copy failed.
   if (write.wake) yield* wakePipe(pipe, 'pipe_write');
@@ -232,28 +250,38 @@ function* pipeWrite(file: File, address: number, count: number): Kernel<number> 
 
 interface PipeWrite {
   readonly file: File;
+  readonly iocb: Kiocb | null;
   readonly pipe: Pipe;
-  readonly address: number;
-  readonly text: string;
+  readonly table: readonly Iovec[];
+  readonly from: number;
+  left: number;
   done: number;
   result: number;
   wake: boolean;
 }
 
+/** Takes the next bytes from the writer; null, with the result set, on a fault. */
+function* nextBytes(w: PipeWrite, count: number): Kernel<string | null> {
+  w.wake = true;
+  const text = yield* copyFromSegments(w.table, w.from, count, 'pipe_write');
+  if (text === null) w.result = -E.EFAULT;
+  else {
+    w.done += count;
+    w.left -= count;
+  }
+  return text;
+}
+
 /** Puts what exceeds whole pages into the last buffer if it fits behind what is there; true if that was all. */
 function* mergeIntoLast(w: PipeWrite): Kernel<boolean> {
-  const chars = w.text.length % PIPE_PAGE;
+  const chars = w.left % PIPE_PAGE;
   const last = w.pipe.buffers.at(-1);
   if (last === undefined || chars === 0) return false;
   if (last.offset + last.data.length + chars > PIPE_PAGE) return false;
-  w.wake = true;
-  if (!(yield* copyFromUser(mm, w.address, chars, 'pipe_write'))) {
-    w.result = -E.EFAULT;
-    return true;
-  }
-  last.data += w.text.slice(0, chars);
-  w.done = chars;
-  return w.done === w.text.length;
+  const text = yield* nextBytes(w, chars);
+  if (text === null) return true;
+  last.data += text;
+  return w.left === 0;
 }
 
 /** One buffer after the other, sleeping when all are used. */
@@ -261,13 +289,14 @@ function* fillBuffers(w: PipeWrite): Kernel<void> {
   const { pipe } = w;
   for (;;) {
     if (peek(pipe.readers) === 0) {
+      sendSigpipe(w.iocb, 'pipe_write');
       w.result = -E.EPIPE;
       return;
     }
     while (pipe.buffers.length < PIPE_BUFFERS) {
-      if (!(yield* fillOne(w)) || w.done === w.text.length) return;
+      if (!(yield* fillOne(w)) || w.left === 0) return;
     }
-    const stop = yield* writerStops(w.file);
+    const stop = yield* writerStops(w);
     if (stop !== null) {
       w.result = stop;
       return;
@@ -286,21 +315,16 @@ function* fillOne(w: PipeWrite): Kernel<boolean> {
     w.result = -E.ENOMEM;
     return false;
   }
-  w.wake = true;
-  const chunk = w.text.slice(w.done, w.done + PIPE_PAGE);
-  if (!(yield* copyFromUser(mm, w.address + w.done, chunk.length, 'pipe_write'))) {
-    w.result = -E.EFAULT;
-    return false;
-  }
-  w.done += chunk.length;
+  const chunk = yield* nextBytes(w, Math.min(PIPE_PAGE, w.left));
+  if (chunk === null) return false;
   w.pipe.buffers.push({ offset: 0, data: chunk });
   yield* noteLevel(w.pipe, 'pipe_write');
   return true;
 }
 
-function* writerStops(file: File): Kernel<number | null> {
-  if (yield* looksNonblocking(file, 'pipe')) return -E.EAGAIN;
-  return (yield* signalPending('pipe_write')) ? -E.EINTR : null;
+function* writerStops(w: PipeWrite): Kernel<number | null> {
+  if (yield* fileParts.pipeDontWait(w.file, w.iocb, 'pipe')) return -E.EAGAIN;
+  return (yield* signalPending('pipe_write')) ? -ERESTARTSYS : null;
 }
 
 // ---- poll ----
@@ -438,8 +462,9 @@ function* pipeReopen(file: File, flags: number): Kernel<File | number> {
 
 const pipeOps: FileOperations = {
   name: 'pipe',
-  read: pipeRead,
-  write: pipeWrite,
+  inodeType: 'fifo',
+  aioRead: pipeRead,
+  aioWrite: pipeWrite,
   poll: pipePoll,
   release: pipeRelease,
   ready: pipeReady,

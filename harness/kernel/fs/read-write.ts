@@ -6,6 +6,7 @@
 
 import { read, write, type Kernel } from '../../machine/index.ts';
 import { E } from '../kernel.ts';
+import { ERESTARTSYS } from './aio/abi.ts';
 import {
   O_NONBLOCK,
   O_RDONLY,
@@ -19,6 +20,7 @@ import {
   mm,
   setCloexec,
   isCloexec,
+  type AioMethod,
   type File,
 } from './file.ts';
 
@@ -59,10 +61,12 @@ export function* sysRead(args: readonly number[]): Kernel<number> {
 
 function* vfsRead(file: File, address: number, count: number): Kernel<number> {
   if (!isReadable(file)) return -E.EBADF;
-  if (file.ops.read === undefined) return -E.EINVAL;
+  const { read: method, aioRead } = file.ops;
+  if (method === undefined && aioRead === undefined) return -E.EINVAL;
   if (count < 0) return -E.EINVAL;
   if (!mm.accessOk(address, count)) return -E.EFAULT;
-  return yield* file.ops.read(file, address, count);
+  if (method !== undefined) return yield* method(file, address, count);
+  return aioRead === undefined ? -E.EINVAL : yield* doSync(aioRead, file, address, count);
 }
 
 /** write(fd, address, count): bytes, or EBADF, EINVAL, EFAULT, and the file's own. */
@@ -77,10 +81,21 @@ export function* sysWrite(args: readonly number[]): Kernel<number> {
 
 function* vfsWrite(file: File, address: number, count: number): Kernel<number> {
   if (!isWritable(file)) return -E.EBADF;
-  if (file.ops.write === undefined) return -E.EINVAL;
+  const { write: method, aioWrite } = file.ops;
+  if (method === undefined && aioWrite === undefined) return -E.EINVAL;
   if (count < 0) return -E.EINVAL;
   if (!mm.accessOk(address, count)) return -E.EFAULT;
-  return yield* file.ops.write(file, address, count);
+  if (method !== undefined) return yield* method(file, address, count);
+  return aioWrite === undefined ? -E.EINVAL : yield* doSync(aioWrite, file, address, count);
+}
+
+/**
+ * do_sync_read() and do_sync_write(): the method of AIO, which waits. On the way to user mode a call that a
+ * signal interrupted fails with EINTR, as every handler is taken to be installed without SA_RESTART.
+ */
+function* doSync(method: AioMethod, file: File, address: number, count: number): Kernel<number> {
+  const result = yield* method(file, null, [{ base: address, length: count }], 0, 0);
+  return result === -ERESTARTSYS ? -E.EINTR : result;
 }
 
 /** close(fd): 0 or EBADF. */

@@ -28,8 +28,10 @@ import {
 } from '../../machine/index.ts';
 import { E } from '../kernel.ts';
 import { READABLE, WRITABLE } from '../poll-bits.ts';
-import { File, mm, type FileOperations, type PollTable } from './file.ts';
+import type { Kiocb } from './aio/kioctx.ts';
+import { File, mm, type FileOperations, type Iovec, type PollTable } from './file.ts';
 import { looksNonblocking } from './read-write.ts';
+import { lengthOf, readSegments, writeSegments } from './segments.ts';
 import { appendToUser, bytesAt } from './user-bytes.ts';
 
 /** An inode on disk. */
@@ -60,30 +62,64 @@ function openedOf(file: File): OpenRegular {
   return file.data as OpenRegular;
 }
 
+/** generic_file_aio_read(): plain synchronous storage. Moves the kiocb's position on. */
+function* regularRead(
+  file: File,
+  iocb: Kiocb | null,
+  table: readonly Iovec[],
+  from: number,
+  position: number,
+): Kernel<number> {
+  const { inode } = openedOf(file);
+  yield* read(inode.content, 'generic_file_read');
+  if (position < 0) return 0;
+  const chunk = inode.text.slice(position, position + lengthOf(table, from));
+  if (!(yield* writeSegments(table, from, 0, chunk, 'generic_file_read'))) return -E.EFAULT;
+  if (iocb !== null) iocb.pos = position + chunk.length;
+  return chunk.length;
+}
+
+/** generic_file_aio_write(): bytes, EFAULT, EINVAL before the start of the file. Moves the kiocb's position on. */
+function* regularWrite(
+  file: File,
+  iocb: Kiocb | null,
+  table: readonly Iovec[],
+  from: number,
+  position: number,
+): Kernel<number> {
+  const { inode } = openedOf(file);
+  if (position < 0) return -E.EINVAL;
+  const bytes = yield* readSegments(table, from, 0, lengthOf(table, from), 'generic_file_write');
+  if (bytes === null) return -E.EFAULT;
+  // atomic because i_sem (i_mutex) of the inode covers it
+  yield* write(inode.content, 0, 'generic_file_write');
+  const { text } = inode;
+  const start = text.slice(0, position).padEnd(bytes === '' ? 0 : position, '\0');
+  inode.text = start + bytes + text.slice(position + bytes.length);
+  if (iocb !== null) iocb.pos = position + bytes.length;
+  return bytes.length;
+}
+
 const regularOps: FileOperations = {
   name: 'regular file',
   *read(file, address, count) {
     const open = openedOf(file);
+    const table = [{ base: address, length: count }];
     const position = yield* read(open.position, 'sys_read');
-    yield* read(open.inode.content, 'generic_file_read');
-    const chunk = open.inode.text.slice(position, position + count);
-    if (chunk.length > 0 && !(yield* appendToUser(address, '', chunk, 'generic_file_read')))
-      return -E.EFAULT;
-    yield* write(open.position, position + chunk.length, 'sys_read');
-    return chunk.length;
+    const result = yield* regularRead(file, null, table, 0, position);
+    if (result >= 0) yield* write(open.position, position + result, 'sys_read');
+    return result;
   },
   *write(file, address, count) {
     const open = openedOf(file);
+    const table = [{ base: address, length: count }];
     const position = yield* read(open.position, 'sys_write');
-    if (!(yield* copyFromUser(mm, address, count, 'generic_file_write'))) return -E.EFAULT;
-    // atomic because i_sem (i_mutex) of the inode covers it
-    yield* write(open.inode.content, 0, 'generic_file_write');
-    const { text } = open.inode;
-    const bytes = bytesAt(address, count);
-    open.inode.text = text.slice(0, position) + bytes + text.slice(position + count);
-    yield* write(open.position, position + count, 'sys_write');
-    return count;
+    const result = yield* regularWrite(file, null, table, 0, position);
+    if (result >= 0) yield* write(open.position, position + result, 'sys_write');
+    return result;
   },
+  aioRead: regularRead,
+  aioWrite: regularWrite,
 };
 
 const directoryOps: FileOperations = {

@@ -26,6 +26,7 @@ import {
   writeLockIrqsave,
   writeUnlock,
   type Kernel,
+  type OpObject,
   type RwLock,
   type WaitQueue,
   type Word,
@@ -88,6 +89,10 @@ export class Sock {
   file: File | null = null;
   /** Stands for socket.file in operations: accept() and connect() set it without a lock. */
   readonly fileWord: Word;
+  /** Counts what was taken from a datagram sock's queue while somebody spun for that; see fs/aio/spin.ts. */
+  readonly version: OpObject;
+  /** Somebody may spin: changed in the steps that change `queued`. */
+  watched = false;
 
   constructor(kind: SockKind, status = 0) {
     this.kind = kind;
@@ -98,6 +103,7 @@ export class Sock {
     this.queued = newWord('sk.receive_queue', 0);
     this.wmem = newWord('sk.wmem_alloc', 0);
     this.fileWord = newWord('socket.file', 0);
+    this.version = kind === 'unix-dgram' ? newWord('sk.version', 0) : this.queued;
   }
 }
 
@@ -320,7 +326,16 @@ export function* take(sk: Sock, count: number, oneOnly: boolean, site: string): 
     used.push(skb);
   }
   engine.state[sk.queued.id] = sk.receive.length;
-  return { text, used, status: peek(sk.status), had };
+  const status = peek(sk.status);
+  yield* unspin(sk, site);
+  return { text, used, status, had };
+}
+
+/** Tells those who spin for room at a datagram sock that something has changed; a step only while somebody may spin. */
+export function* unspin(sk: Sock, site: string): Kernel<void> {
+  if (!sk.watched) return;
+  sk.watched = false;
+  yield* engine.submit(Kind.UP, sk.version, 0, site);
 }
 
 /** sock_map_fd()'s store: from here on notifications find the file. No step where nobody hears of them. */

@@ -10,7 +10,6 @@
 import {
   TaskState,
   autoremoveWake,
-  copyFromUser,
   currentEntry,
   engine,
   finishWait,
@@ -25,9 +24,13 @@ import {
 } from '../../machine/index.ts';
 import { Kind } from '../../machine/op.ts';
 import { E } from '../kernel.ts';
-import { mm, type File, type FileOperations } from '../fs/file.ts';
+import { ERESTARTSYS } from '../fs/aio/abi.ts';
+import { fileParts, sendSigpipe } from '../fs/aio/file-parts.ts';
+import type { Kiocb } from '../fs/aio/kioctx.ts';
+import type { File, FileOperations, Iovec } from '../fs/file.ts';
 import { looksNonblocking } from '../fs/read-write.ts';
-import { bytesAt } from '../fs/user-bytes.ts';
+import { lengthOf, readSegments } from '../fs/segments.ts';
+import { newSocketRecord } from './sock-iocb.ts';
 import {
   CLOSED,
   LISTENING,
@@ -58,33 +61,39 @@ import { sockPoll, sockRead, sockReady, waitForRoom } from './transfer.ts';
 
 const SEND = 'tcp_sendmsg';
 
-function* tcpWrite(file: File, address: number, count: number): Kernel<number> {
+/** sock_aio_write() and tcp_sendmsg(): the segments stay as they are (A-R60). */
+function* tcpWrite(
+  file: File,
+  iocb: Kiocb | null,
+  table: readonly Iovec[],
+  from: number,
+  position: number,
+): Kernel<number> {
+  if (position !== 0) return -E.ESPIPE;
+  if (!(yield* newSocketRecord(iocb))) return -E.ENOMEM;
   const sk = sockOf(file);
-  if (sk === null || sk.peer === null) return -E.EPIPE;
-  const text = bytesAt(address, count);
+  const count = lengthOf(table, from);
+  let error = sk === null || sk.peer === null ? -E.EPIPE : 0;
   let sent = 0;
-  while (sent < count) {
-    const piece = text.slice(sent, sent + LOOPBACK_MSS);
-    const error = yield* sendSegment(sk, sk.peer, file, address + sent, piece);
-    if (error !== 0) return sent > 0 ? sent : error;
-    sent += piece.length;
+  while (sk !== null && sk.peer !== null && sent < count) {
+    const size = Math.min(LOOPBACK_MSS, count - sent);
+    error = yield* allocate(sk, file, iocb, size);
+    if (error !== 0) break;
+    const data = yield* readSegments(table, from, sent, size, SEND);
+    if (data === null) {
+      yield* uncharge(sk, size, SEND);
+      error = -E.EFAULT;
+      break;
+    }
+    yield* sendSegment(sk, sk.peer, data);
+    sent += size;
   }
-  return sent;
+  if (sent > 0) return sent;
+  if (error === -E.EPIPE) sendSigpipe(iocb, SEND);
+  return error;
 }
 
-function* sendSegment(
-  sk: Sock,
-  other: Sock,
-  file: File,
-  address: number,
-  data: string,
-): Kernel<number> {
-  const error = yield* allocate(sk, file, data.length);
-  if (error !== 0) return error;
-  if (!(yield* copyFromUser(mm, address, data.length, SEND))) {
-    yield* uncharge(sk, data.length, SEND);
-    return -E.EFAULT;
-  }
+function* sendSegment(sk: Sock, other: Sock, data: string): Kernel<void> {
   const skb: Skb = { data, size: data.length, owner: sk };
   const status = yield* enqueue(other, skb, (now) => (now & SOCK_DEAD) === 0, SEND);
   if ((status & SOCK_DEAD) === 0) yield* dataReady(other, SEND);
@@ -93,26 +102,25 @@ function* sendSegment(
     yield* uncharge(sk, data.length, SEND);
     yield* reset(sk, E.EPIPE, SEND);
   }
-  return 0;
 }
 
 /**
- * A segment's place in the send buffer: 0, or EPIPE, the pending error, EAGAIN, EINTR. No room sets SOCK_NOSPACE;
- * no memory does not, though the answer is the same (E-B82).
+ * A segment's place in the send buffer: 0, or EPIPE, the pending error, EAGAIN, the internal restart code after a
+ * signal. No room sets SOCK_NOSPACE; no memory does not, though the answer is the same (E-B82).
  */
-function* allocate(sk: Sock, file: File, size: number): Kernel<number> {
+function* allocate(sk: Sock, file: File, iocb: Kiocb | null, size: number): Kernel<number> {
   for (;;) {
     const status = yield* read(sk.status, SEND);
     if (errorOf(status) !== 0) return -(yield* takeError(sk, SEND));
     if ((status & SEND_SHUTDOWN) !== 0) return -E.EPIPE;
     if (!(yield* charge(sk, size, SEND))) {
-      if (yield* looksNonblocking(file, SEND)) return -E.EAGAIN;
-      if (!(yield* waitForRoom(sk))) return -E.EINTR;
+      if (yield* fileParts.sockDontWait(file, iocb, SEND)) return -E.EAGAIN;
+      if (!(yield* waitForRoom(sk))) return -ERESTARTSYS;
       continue;
     }
     if (!(yield* injectFault(SEND))) return 0;
     yield* uncharge(sk, size, SEND);
-    if (yield* looksNonblocking(file, SEND)) return -E.EAGAIN;
+    if (yield* fileParts.sockDontWait(file, iocb, SEND)) return -E.EAGAIN;
     // Differs: a blocking sender tries again at once instead of after a pause.
   }
 }
@@ -213,8 +221,9 @@ function* waitForConnect(sk: Sock, site: string): Kernel<void> {
 
 export const tcpOps: FileOperations = {
   name: 'stream socket',
-  read: sockRead,
-  write: tcpWrite,
+  inodeType: 'socket',
+  aioRead: sockRead,
+  aioWrite: tcpWrite,
   poll: sockPoll,
   release: tcpRelease,
   ready: sockReady,

@@ -25,8 +25,13 @@ import {
   READABLE,
   WRITABLE,
 } from '../poll-bits.ts';
-import { mm, type File, type PollTable } from '../fs/file.ts';
-import { looksNonblocking } from '../fs/read-write.ts';
+import { ERESTARTSYS } from '../fs/aio/abi.ts';
+import { fileParts } from '../fs/aio/file-parts.ts';
+import type { Kiocb } from '../fs/aio/kioctx.ts';
+import { mm, type File, type Iovec, type PollTable } from '../fs/file.ts';
+import { isWritableAt, lengthOf } from '../fs/segments.ts';
+import { storeBytes } from '../fs/user-bytes.ts';
+import { newSocketRecord } from './sock-iocb.ts';
 import {
   CLOSED,
   LISTENING,
@@ -48,51 +53,85 @@ import {
 
 const SITE = 'sock_recvmsg';
 
-/** Stores what was read; false on a fault. No failure is injected here: the data would be lost. */
-function storeBytes(address: number, text: string): boolean {
-  if (!mm.permits(address, text.length, true)) return false;
-  mm.store(address, text);
+/**
+ * Stores what was read and moves the segments on; false on a fault. No failure is injected here: the data would be lost.
+ */
+function storeAt(table: readonly Iovec[], from: number, text: string): boolean {
+  let done = 0;
+  for (let i = from; i < table.length && done < text.length; i++) {
+    const segment = table[i];
+    const chunk = text.slice(done, done + segment.length);
+    if (!mm.permits(segment.base, chunk.length, true)) return false;
+    storeBytes(segment.base, chunk);
+    segment.base += chunk.length;
+    segment.length -= chunk.length;
+    done += chunk.length;
+  }
   return true;
 }
 
 /**
- * recvmsg(): bytes, 0 at the end of a stream, EAGAIN, EINTR, EFAULT, ENOTCONN or the pending error. A datagram that
- * is longer than asked for loses its rest.
+ * recvmsg(): bytes, 0 at the end of a stream, EAGAIN, EFAULT, ENOTCONN, the pending error, or the internal restart code
+ * after a signal. A datagram that is longer than asked for loses its rest.
  */
-export function* sockRead(file: File, address: number, count: number): Kernel<number> {
+function* receive(
+  file: File,
+  iocb: Kiocb | null,
+  table: readonly Iovec[],
+  from: number,
+): Kernel<number> {
   const sk = sockOf(file);
   // A stream without a peer is a listener, or was one.
   if (sk === null || (sk.kind === 'tcp' && sk.peer === null)) return -E.ENOTCONN;
-  if (count === 0) return 0;
+  const count = lengthOf(table, from);
   for (;;) {
-    const writable = mm.permits(address, 1, true);
+    const writable = isWritableAt(table, from);
     const taken = yield* take(sk, writable ? count : 0, sk.kind === 'unix-dgram', SITE);
     if (taken.had && !writable) return -E.EFAULT;
     if (taken.used.length > 0 || taken.text.length > 0) {
       if (sk.peerWait !== null) yield* wakeUpInterruptible(sk.peerWait, 1, 0, SITE);
       for (const skb of taken.used) yield* freeSkb(skb, SITE);
-      return storeBytes(address, taken.text) ? taken.text.length : -E.EFAULT;
+      return storeAt(table, from, taken.text) ? taken.text.length : -E.EFAULT;
     }
-    const stop = yield* readerStops(sk, file, taken.status);
+    const stop = yield* readerStops(sk, file, iocb, taken.status);
     if (stop !== null) return stop;
-    if (sk.kind === 'tcp' && (yield* signalPending(SITE))) return -E.EINTR;
+    if (sk.kind === 'tcp' && (yield* signalPending(SITE))) return -ERESTARTSYS;
     yield* waitForData(sk);
     // AF_UNIX looks for signals before it looks for what woke it.
-    if (sk.kind !== 'tcp' && (yield* signalPending(SITE))) return -E.EINTR;
+    if (sk.kind !== 'tcp' && (yield* signalPending(SITE))) return -ERESTARTSYS;
   }
+}
+
+/** sock_aio_read(). Nothing wanted is answered before the socket is looked at. */
+export function* sockRead(
+  file: File,
+  iocb: Kiocb | null,
+  table: readonly Iovec[],
+  from: number,
+  position: number,
+): Kernel<number> {
+  if (position !== 0) return -E.ESPIPE;
+  if (lengthOf(table, from) === 0) return 0;
+  if (!(yield* newSocketRecord(iocb))) return -E.ENOMEM;
+  return yield* receive(file, iocb, table, from);
 }
 
 /**
  * Why a reader of an empty queue does not sleep. The status of AF_UNIX is looked at after the queue and not in the
  * same step, as in these kernels: data and end of file that come in between read as end of file.
  */
-function* readerStops(sk: Sock, file: File, atomicStatus: number): Kernel<number | null> {
+function* readerStops(
+  sk: Sock,
+  file: File,
+  iocb: Kiocb | null,
+  atomicStatus: number,
+): Kernel<number | null> {
   const status = sk.kind === 'tcp' ? atomicStatus : yield* read(sk.status, SITE);
   if (sk.kind === 'tcp' && (status & SOCK_DONE) !== 0) return 0;
   if (errorOf(status) !== 0) return -(yield* takeError(sk, SITE));
   if ((status & RCV_SHUTDOWN) !== 0) return 0;
   if ((status & CLOSED) !== 0) return -E.ENOTCONN;
-  return (yield* looksNonblocking(file, SITE)) ? -E.EAGAIN : null;
+  return (yield* fileParts.sockDontWait(file, iocb, SITE)) ? -E.EAGAIN : null;
 }
 
 function* waitForData(sk: Sock): Kernel<void> {

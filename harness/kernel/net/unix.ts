@@ -7,7 +7,6 @@
 import {
   TaskState,
   autoremoveWake,
-  copyFromUser,
   currentEntry,
   finishWait,
   injectFault,
@@ -20,9 +19,13 @@ import {
   type Kernel,
 } from '../../machine/index.ts';
 import { E } from '../kernel.ts';
-import { mm, type File, type FileOperations } from '../fs/file.ts';
-import { looksNonblocking } from '../fs/read-write.ts';
-import { bytesAt } from '../fs/user-bytes.ts';
+import { ERESTARTSYS } from '../fs/aio/abi.ts';
+import { fileParts, sendSigpipe } from '../fs/aio/file-parts.ts';
+import type { Kiocb } from '../fs/aio/kioctx.ts';
+import { noteStuck } from '../fs/aio/spin.ts';
+import type { File, FileOperations, Iovec } from '../fs/file.ts';
+import { copyFromSegments, lengthOf } from '../fs/segments.ts';
+import { newSocketRecord } from './sock-iocb.ts';
 import {
   CLOSED,
   MAX_DGRAM_QLEN,
@@ -43,6 +46,7 @@ import {
   sockOf,
   stateChange,
   takeError,
+  unspin,
   type Skb,
   type Sock,
 } from './socket.ts';
@@ -52,53 +56,71 @@ const SEND = 'unix_sendmsg';
 /** A piece takes at most half of the buffer, so that two fit. */
 const MAX_PIECE = SNDBUF / 2 - 64;
 
-function* unixWrite(file: File, address: number, count: number): Kernel<number> {
+/** sock_aio_write() and unix_*_sendmsg(): the segments are moved on with each piece that was copied (A-R60). */
+function* unixWrite(
+  file: File,
+  iocb: Kiocb | null,
+  table: readonly Iovec[],
+  from: number,
+  position: number,
+): Kernel<number> {
+  if (position !== 0) return -E.ESPIPE;
+  if (!(yield* newSocketRecord(iocb))) return -E.ENOMEM;
   const sk = sockOf(file);
   if (sk === null || sk.peer === null) return -E.ENOTCONN;
-  if (sk.kind === 'unix-dgram' && count > SNDBUF - 32) return -E.EMSGSIZE;
-  const text = bytesAt(address, count);
-  const datagram = sk.kind === 'unix-dgram';
+  const send: UnixSend = { file, iocb, sk, other: sk.peer, table, from };
+  const count = lengthOf(table, from);
+  if (sk.kind === 'unix-dgram')
+    return count > SNDBUF - 32 ? -E.EMSGSIZE : yield* sendPiece(send, count);
   let sent = 0;
-  // An empty datagram is one too.
-  while (sent < count || (datagram && sent === 0)) {
-    const piece = datagram ? text : text.slice(sent, sent + MAX_PIECE);
-    const error = yield* sendPiece(sk, sk.peer, file, address + sent, piece);
-    if (error !== 0) return sent > 0 ? sent : error;
-    sent += piece.length;
-    if (datagram) break;
+  while (sent < count) {
+    const result = yield* sendPiece(send, Math.min(MAX_PIECE, count - sent));
+    if (result === -E.EPIPE && sent === 0) sendSigpipe(iocb, SEND);
+    if (result < 0) return sent > 0 ? sent : result;
+    sent += result;
   }
   return sent;
 }
 
-/** Charges, copies, hands over, wakes: 0 or -errno. The SIGPIPE that goes with EPIPE is taken to be ignored. */
-function* sendPiece(
-  sk: Sock,
-  other: Sock,
-  file: File,
-  address: number,
-  data: string,
-): Kernel<number> {
-  const error = yield* allocate(sk, file, data.length);
+interface UnixSend {
+  readonly file: File;
+  readonly iocb: Kiocb | null;
+  readonly sk: Sock;
+  readonly other: Sock;
+  readonly table: readonly Iovec[];
+  readonly from: number;
+}
+
+/** Charges, copies, hands over, wakes: the bytes of the piece or -errno. An empty datagram is one too. */
+function* sendPiece(send: UnixSend, size: number): Kernel<number> {
+  const { sk, other, table, from } = send;
+  const error = yield* allocate(send, size);
   if (error !== 0) return error;
-  const skb: Skb = { data, size: data.length, owner: sk };
-  if (data.length > 0 && !(yield* copyFromUser(mm, address, data.length, SEND))) {
+  const skb: Skb = { data: '', size, owner: sk };
+  const data = yield* copyFromSegments(table, from, size, SEND);
+  if (data === null) {
     yield* freeSkb(skb, SEND);
     return -E.EFAULT;
   }
-  return sk.kind === 'unix-dgram'
-    ? yield* sendDatagram(sk, other, file, skb)
-    : yield* sendStream(other, skb);
+  skb.data = data;
+  const failed =
+    sk.kind === 'unix-dgram' ? yield* sendDatagram(send, skb) : yield* sendStream(other, skb);
+  return failed === 0 ? size : failed;
 }
 
-/** sock_alloc_send_skb(): 0 when the size has been charged, or the pending error, EPIPE, ENOBUFS, EAGAIN, EINTR. */
-function* allocate(sk: Sock, file: File, size: number): Kernel<number> {
+/**
+ * sock_alloc_send_skb(): 0 when the size has been charged, or the pending error, EPIPE, ENOBUFS, EAGAIN, or the
+ * internal restart code after a signal.
+ */
+function* allocate(send: UnixSend, size: number): Kernel<number> {
+  const { sk } = send;
   for (;;) {
     const status = yield* read(sk.status, SEND);
     if (errorOf(status) !== 0) return -(yield* takeError(sk, SEND));
     if ((status & SEND_SHUTDOWN) !== 0) return -E.EPIPE;
     if (yield* charge(sk, size, SEND)) break;
-    if (yield* looksNonblocking(file, SEND)) return -E.EAGAIN;
-    if (!(yield* waitForRoom(sk))) return -E.EINTR;
+    if (yield* fileParts.sockDontWait(send.file, send.iocb, SEND)) return -E.EAGAIN;
+    if (!(yield* waitForRoom(sk))) return -ERESTARTSYS;
   }
   if (!(yield* injectFault(SEND))) return 0;
   yield* update(sk.wmem, (wmem) => wmem - size * 2, SEND);
@@ -123,7 +145,8 @@ function* sendStream(other: Sock, skb: Skb): Kernel<number> {
  * The receiver's limit does not count for a pair of sockets connected to each other. A datagram that finds it
  * reached is freed like one that was read: the sender is told that there is room (E-B81).
  */
-function* sendDatagram(sk: Sock, other: Sock, file: File, skb: Skb): Kernel<number> {
+function* sendDatagram(send: UnixSend, skb: Skb): Kernel<number> {
+  const { sk, other } = send;
   const limited = other.peer !== sk;
   const fits = (): boolean => !limited || other.receive.length <= MAX_DGRAM_QLEN;
   for (;;) {
@@ -133,6 +156,7 @@ function* sendDatagram(sk: Sock, other: Sock, file: File, skb: Skb): Kernel<numb
       skb,
       (now) => {
         full = !fits();
+        if (full && send.iocb !== null) noteFull(other);
         return isOpenToData(now) && !full;
       },
       SEND,
@@ -146,12 +170,19 @@ function* sendDatagram(sk: Sock, other: Sock, file: File, skb: Skb): Kernel<numb
         ? E.ECONNREFUSED
         : E.EPIPE
       : E.EAGAIN;
-    const waits = error === E.EAGAIN && !(yield* looksNonblocking(file, SEND));
+    const waits =
+      error === E.EAGAIN && !(yield* fileParts.sockDontWait(send.file, send.iocb, SEND));
     if (!waits || !(yield* waitForPeer(other))) {
       yield* freeSkb(skb, SEND);
-      return waits ? -E.EINTR : -error;
+      return waits ? -ERESTARTSYS : -error;
     }
   }
+}
+
+/** poll does not look at the receiver's queue, so whoever asks it for room and tries again goes round (A-B61). */
+function noteFull(other: Sock): void {
+  other.watched = true;
+  noteStuck(other.version);
 }
 
 /** unix_wait_for_peer(): sleeps, as one among exclusive sleepers, until the receiver reads; false if a signal came. */
@@ -173,6 +204,7 @@ function* waitForPeer(other: Sock): Kernel<boolean> {
 export function* unixShutdown(sk: Sock, bits: number): Kernel<number> {
   const site = 'unix_shutdown';
   yield* setStatus(sk, bits, site);
+  yield* unspin(sk, site);
   yield* stateChange(sk, site);
   const other = sk.peer;
   if (other === null || sk.kind === 'unix-dgram') return 0;
@@ -193,6 +225,7 @@ function* unixRelease(file: File): Kernel<void> {
   if (sk === null) return;
   yield* orphan(sk, site);
   yield* setStatus(sk, SHUTDOWN_MASK | SOCK_DEAD | CLOSED, site);
+  yield* unspin(sk, site);
   if (sk.peerWait !== null) yield* wakeUpInterruptible(sk.peerWait, 0, 0, site);
   const other = sk.peer;
   if (other !== null && sk.kind === 'unix-stream') {
@@ -210,8 +243,9 @@ function* unixRelease(file: File): Kernel<void> {
 
 export const unixOps: FileOperations = {
   name: 'AF_UNIX socket',
-  read: sockRead,
-  write: unixWrite,
+  inodeType: 'socket',
+  aioRead: sockRead,
+  aioWrite: unixWrite,
   poll: sockPoll,
   release: unixRelease,
   ready: sockReady,
