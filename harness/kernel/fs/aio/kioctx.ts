@@ -206,7 +206,7 @@ export function hasAio(): boolean {
 
 /** Called from boot: forgets every context. */
 export function resetAio(parts: AioParts, releaseFiles: () => Kernel<void>): void {
-  ioWait.fill(null);
+  ioWait.fill(undefined);
   const slot = slotOf('worker');
   if (slot !== null) newKernelTask(slot);
   aio = {
@@ -234,8 +234,8 @@ export function aioQueue(): WorkQueue {
   return aio.queue;
 }
 
-/** task.io_wait by slot; plain because only its own task looks at it. */
-const ioWait: (WaitEntry | null)[] = new Array<WaitEntry | null>(MAX_THREADS).fill(null);
+/** task.io_wait by slot, once it was looked at; plain because only its own task does that. */
+const ioWait: (WaitEntry | null | undefined)[] = new Array<undefined>(MAX_THREADS).fill(undefined);
 
 function ownSlot(): number {
   return engine.inline ? MAX_THREADS - 1 : engine.current;
@@ -243,7 +243,10 @@ function ownSlot(): number {
 
 /** current->io_wait. */
 export function ioWaitOfCurrent(): WaitEntry | null {
-  return ioWait[ownSlot()];
+  const slot = ownSlot();
+  const entry = ioWait[slot];
+  if (entry !== undefined) return entry;
+  return (ioWait[slot] = aio.parts.taskEntry());
 }
 
 export function setIoWait(entry: WaitEntry | null): void {

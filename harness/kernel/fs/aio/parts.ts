@@ -33,6 +33,8 @@ export interface AioParts {
   wakeDestroyer(ctx: Kioctx, site: string): Kernel<void>;
   /** io_destroy() after it has waited for all requests: wakes those in io_getevents, or nobody. */
   wakeReaders(ctx: Kioctx, site: string): Kernel<void>;
+  /** task.io_wait of the current task when it has never run a method: null, or an entry of its own. */
+  taskEntry(): WaitEntry | null;
   /** Before and after each call of a method: task.io_wait. */
   enterMethod(k: Kiocb): void;
   leaveMethod(k: Kiocb): void;
