@@ -1,0 +1,111 @@
+/** What the tests of the observers of AIO share: a kernel that does nothing but announce. */
+
+import {
+  engine,
+  kfree,
+  kmalloc,
+  newWord,
+  schedule,
+  setCurrentState,
+  TaskState,
+  wakeUpProcess,
+  write,
+  type Kernel,
+  type Mem,
+  type Word,
+} from '../machine/index.ts';
+import { runTiny, type Tiny } from '../machine/scripted.ts';
+import { tasks } from '../machine/task.ts';
+import { Sanitizers } from './index.ts';
+
+/** Beginnings that many tests have. */
+const MACROS: Readonly<Record<string, string>> = {
+  context: 'ctx.ring c 4; ctx.users c 1; ctx.linked c 1',
+  admitted: 'context; kiocb.admitted k 1; kiocb.users k 2',
+  accepted: 'admitted; kiocb.accepted k 10',
+  put: 'kiocb.users k 0; kiocb.listed k 0',
+  gone: 'put; free k; kiocb.freed k 0',
+  posted: 'kiocb.completed k 5; kiocb.posted k 1; ctx.tail c 1; event.read c 0',
+  waits: 'kiocb.run k 0; kiocb.linked k 1; kiocb.ran k -530',
+  second: 'kiocb.admitted k2 2; kiocb.accepted k2 10',
+  cancelled: 'kiocb.cancelled k 1; kiocb.completed k -4; kiocb.silent k 0',
+  event: 'kiocb.completed k 5; kiocb.posted k 1',
+  asleep: 'T2 getevents.begin c 1; T2 getevents.asleep c 0; T2 sleep',
+  asleep3: 'T3 getevents.begin c 1; T3 getevents.asleep c 0; T3 sleep',
+};
+
+/**
+ * The findings of what a kernel announces, in order and between semicolons: `T2 kiocb.run k 0; timer.needs k 0 file`.
+ * T1 may be left out, and a name of MACROS stands for its text. Requests start with k and belong to context c;
+ * `free k` frees, `sleep` sleeps until `wake T1`, `pass` does nothing.
+ */
+export function announce(text: string): string {
+  const steps = linesOf(text).map((line) => {
+    const words = line.split(' ');
+    const who = /^T[1-4]$/.test(words[0] ?? '') ? Number(words.shift()?.slice(1)) - 1 : 0;
+    return { who, words };
+  });
+  const mems = new Map<string, Mem>();
+  const memOf = (name: string): Mem => {
+    let mem = mems.get(name);
+    if (mem === undefined) {
+      mem = kmalloc(
+        name.startsWith('k') ? 'kiocb' : name.startsWith('c') ? 'kioctx' : name,
+        'alloc',
+      );
+      mem.permanent = true;
+      mems.set(name, mem);
+    }
+    return mem;
+  };
+  let clock: Word;
+  function* body(thread: number): Kernel<void> {
+    for (const { who, words } of steps) {
+      if (who !== thread) continue;
+      yield* write(clock, 1, 'step');
+      yield* perform(words, memOf);
+    }
+  }
+  const width = Math.max(...steps.map((step) => step.who)) + 1;
+  const threads = Array.from({ length: width }, (_, thread) => () => body(thread));
+  const sanitizers = new Sanitizers();
+  const tiny: Tiny = { build: () => (clock = newWord('clock', 0)), threads };
+  runTiny(tiny, scheduleOf(steps), sanitizers);
+  return sanitizers
+    .findings()
+    .map((f) => `${f.detector} ${f.site}`)
+    .join('; ');
+}
+
+/** A line is one event of its thread, but for sleeping and waking. */
+function scheduleOf(steps: readonly { who: number; words: readonly string[] }[]): number[] {
+  return steps.flatMap(({ who, words }) => {
+    if (words[0] === 'sleep') return [who, who];
+    return words[0] === 'wake' ? [who, who] : [who];
+  });
+}
+
+function* perform(words: readonly string[], memOf: (name: string) => Mem): Kernel<void> {
+  const [what = '', name = '', value = '0', owner] = words;
+  if (what === 'sleep') {
+    yield* setCurrentState(TaskState.INTERRUPTIBLE, 'set');
+    yield* schedule('asleep', { holds: () => false, describe: () => 'nothing' });
+  } else if (what === 'wake') {
+    const task = tasks[Number(name.slice(1)) - 1];
+    if (task === null || task === undefined) throw new Error(`no task ${name}`);
+    yield* wakeUpProcess(task, TaskState.INTERRUPTIBLE, 'wake');
+  } else if (what === 'free') {
+    kfree(memOf(name), 'free');
+  } else if (what !== 'pass') {
+    const of = owner === undefined ? (name.startsWith('k') ? memOf('c') : null) : memOf(owner);
+    engine.observer.happened(what, memOf(name), Number(value), 'site', of);
+  }
+}
+
+/** The lines with every macro replaced by its text. */
+function linesOf(text: string): string[] {
+  return text.split('; ').flatMap((line) => {
+    const macro = MACROS[line];
+    return macro === undefined ? [line] : linesOf(macro);
+  });
+}
