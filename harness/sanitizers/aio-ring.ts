@@ -39,7 +39,7 @@ export class AioRing {
         return;
       case 'event.user-read':
         ctx.taken.add(e.value);
-        this.take(e, ctx);
+        this.take(e, ctx, e.value);
         return;
       case 'event.fault':
         this.fault(ctx);
@@ -104,19 +104,22 @@ export class AioRing {
     this.findings.add('LOST-EVENT', site, message, [engine.position()]);
   }
 
+  /** The kernel has moved head on over the slot that it read. */
   private read(e: AioEvent, ctx: Ctx): void {
-    this.last.set(engine.current, ctx.unread.get(e.value) ?? null);
-    this.take(e, ctx);
-    if (ctx.slots > 0) ctx.head = (e.value + 1) % ctx.slots;
+    if (ctx.slots === 0) return;
+    const slot = (e.value - 1 + ctx.slots) % ctx.slots;
+    this.last.set(engine.current, ctx.unread.get(slot) ?? null);
+    this.take(e, ctx, slot);
+    ctx.head = e.value;
   }
 
   /** A-I4: whoever takes an event out of a slot where none was put gets one that was there before. */
-  private take(e: AioEvent, ctx: Ctx): void {
-    if (ctx.slots === 0 || ctx.unread.delete(e.value)) return;
+  private take(e: AioEvent, ctx: Ctx, slot: number): void {
+    if (ctx.slots === 0 || ctx.unread.delete(slot)) return;
     this.findings.add(
       'DUPLICATE',
       'A-I4',
-      `${currentName()} reads slot ${e.value} of ${memName(ctx.mem)} at ${e.site}, in which no event waits`,
+      `${currentName()} reads slot ${slot} of ${memName(ctx.mem)} at ${e.site}, in which no event waits`,
       [engine.position()],
     );
   }

@@ -25,7 +25,7 @@ const MACROS: Readonly<Record<string, string>> = {
   accepted: 'admitted; kiocb.accepted k 10',
   put: 'kiocb.users k 0; kiocb.listed k 0',
   gone: 'put; free k; kiocb.freed k 0',
-  posted: 'kiocb.completed k 5; kiocb.posted k 1; ctx.tail c 1; event.read c 0',
+  posted: 'kiocb.completed k 5; kiocb.posted k 1; ctx.tail c 1; event.read c 1',
   waits: 'kiocb.run k 0; kiocb.linked k 1; kiocb.ran k -530',
   second: 'kiocb.admitted k2 2; kiocb.accepted k2 10',
   cancelled: 'kiocb.cancelled k 1; kiocb.completed k -4; kiocb.silent k 0',
