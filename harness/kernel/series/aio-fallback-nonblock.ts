@@ -1,0 +1,104 @@
+/**
+ * aio-fallback-nonblock: a read or write of a file that can be polled is tried without waiting, and tried again when
+ * the file wakes its pollers (A-R91 to A-R108).
+ *
+ * After the patch, in own words. The kiocb's wait entry goes on the poll queue of the file, and nothing but a wake-up of
+ * that queue takes it off again.
+ */
+
+import {
+  engine,
+  oops,
+  plainRead,
+  prepareToWait,
+  readRef,
+  touch,
+  wakeUp,
+  writeRef,
+  type Kernel,
+  type WaitQueue,
+} from '../../machine/index.ts';
+import type { Parts2620 } from '../build-2.6.20.ts';
+import { EIOCBRETRY, type IoEvent } from '../fs/aio/abi.ts';
+import { aioPutReq } from '../fs/aio/complete.ts';
+import { fallbackFiles } from '../fs/aio/file-parts.ts';
+import type { Kiocb } from '../fs/aio/kioctx.ts';
+import { isWrite, spin } from '../fs/aio/rw.ts';
+import { E } from '../kernel.ts';
+import { SocketRecord } from '../net/sock-iocb.ts';
+import { POLLERR, POLLHUP, POLLIN, POLLOUT } from '../poll-bits.ts';
+import { AIO_FALLBACK_MAIL, type Patch } from './patch.ts';
+
+/** What private points to when the request is registered: no type tag tells it from what others keep there. */
+class QueuePointer {
+  readonly queue: WaitQueue;
+
+  constructor(queue: WaitQueue) {
+    this.queue = queue;
+  }
+}
+
+/** aio_poll_table_queue_proc() (A-R93), once for every queue that the file's poll method names. */
+function* register(k: Kiocb, queue: WaitQueue): Kernel<void> {
+  const site = 'aio_poll_table_queue_proc';
+  if ((yield* readRef(k.private, `${site}-1`)) !== null && k.dtor !== null) {
+    yield* k.dtor(k);
+    k.dtor = null;
+  }
+  yield* writeRef(k.private, new QueuePointer(queue), `${site}-2`);
+  yield* writeRef(k.cancel, cancelWait, `${site}-3`);
+  // An entry that is on another queue stays there (A-R4, A-B59).
+  if (k.wait === null) return oops(site, 'NULL dereference: the request has no wait entry');
+  yield* prepareToWait(queue, k.wait, 0, `${site}-4`);
+}
+
+/** aio_rw_vect_retry() (A-R92). */
+function* tryOrRegister(base: (k: Kiocb) => Kernel<number>, k: Kiocb): Kernel<number> {
+  const { file } = k;
+  if (file === null) return oops('aio_rw_vect_retry', 'NULL dereference: the request has no file');
+  const wanted = (isWrite(k) ? POLLOUT : POLLIN) | POLLERR | POLLHUP;
+  for (;;) {
+    const result = yield* base(k);
+    if (result !== -E.EAGAIN || file.ops.poll === undefined) return result;
+    const mask = yield* file.ops.poll(file, (queue) => register(k, queue));
+    if ((mask & wanted) === 0) return -EIOCBRETRY;
+    // Another try, with the entry still on the queue (A-B53).
+    yield* spin(k, 'aio_rw_vect_retry-4');
+  }
+}
+
+/** aio_cancel_wait() (A-R94): wakes the queue, so that the request is run again and found cancelled; 0 always. */
+function* cancelWait(k: Kiocb, event: IoEvent): Kernel<number> {
+  const site = 'aio_cancel_wait';
+  const pointer = yield* readRef(k.private, site);
+  if (pointer instanceof QueuePointer) yield* wakeUp(pointer.queue, 1, 0, site);
+  else if (pointer instanceof SocketRecord) {
+    // What would come of that is anybody's guess; here, nothing.
+    touch(pointer.mem, site);
+    engine.observer.report(
+      'KASAN-WILD',
+      site,
+      'the record of a socket operation is taken for a wait queue: its lock is taken and its entries are called',
+    );
+  }
+  plainRead(k.progress, site);
+  event.res = k.nbytes - k.left;
+  event.res2 = 0;
+  yield* aioPutReq(k, site);
+  return 0;
+}
+
+export const aioFallbackNonblock: Patch<Parts2620> = {
+  name: 'aio-fallback-nonblock',
+  title:
+    'reads and writes of files that can be polled never wait: they are run again when the file is woken',
+  seed: AIO_FALLBACK_MAIL,
+  base: '2.6.20',
+  requires: ['fs-aio', 'aio-epoll-wait'],
+  replaces: ['aio_rw_vect_retry', 'pipe_read', 'pipe_write', 'do_sock_read', 'do_sock_write'],
+  apply: (parts) => ({
+    ...parts,
+    aio: { ...parts.aio, rwMethod: (k) => tryOrRegister(parts.aio.rwMethod, k) },
+    files: fallbackFiles,
+  }),
+};
