@@ -13,6 +13,9 @@ export interface SavedOptions {
   readonly hz: number;
 }
 
+/** Header lines of a generated program that the run depends on. */
+const SHAPING: readonly string[] = ['ring', 'aio-max-nr', 'jiffies', 'long-bits', 'slots', 'service'];
+
 /** The program with everything a replay needs in its header, and the finding as its expectation. */
 export function findingProgram(
   program: Program,
@@ -26,6 +29,7 @@ export function findingProgram(
     { key: 'kernel', value: kernel },
     { key: 'schedule', value: found.schedule ?? '' },
   ];
+  meta.push(...program.meta.filter(({ key }) => SHAPING.includes(key)));
   if (options.hz !== 1000) meta.push({ key: 'hz', value: String(options.hz) });
   if (options.timers !== 'idle') meta.push({ key: 'timers', value: options.timers });
   if (options.faults !== 0) meta.push({ key: 'faults', value: String(options.faults) });

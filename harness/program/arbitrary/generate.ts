@@ -1,6 +1,7 @@
 /** Whole programs from a source of choices. */
 
 import type { Call, Program } from '../program.ts';
+import { generateAioProgram } from './aio.ts';
 import {
   accept,
   add,
@@ -109,6 +110,9 @@ const TRIES = 20;
  * weight: nothing in it knows of particular bugs.
  */
 export function generateProgram(draw: Draw, options: ProgramOptions): Program {
+  const { share } = options.profile.aio;
+  // No draw where there is no choice: the programs for other kernels stay as they were.
+  if (share > 0 && (share === 100 || chance(draw, share))) return generateAioProgram(draw, options);
   const threadBounds = options.threads ?? { min: 1, max: 3 };
   const callBounds = options.callsPerThread ?? { min: 1, max: 3 };
   const threads = chooseThreads(draw, threadBounds);

@@ -1,6 +1,15 @@
 /** Which calls and flags generated programs may use. */
 
-import { SYSCALLS, flagOf, isSysEpoll, kernelIdOf } from '../../abi/index.ts';
+import {
+  SYSCALLS,
+  flagOf,
+  hasAio,
+  isAioModel,
+  isSince,
+  isSysEpoll,
+  kernelIdOf,
+  type KernelId,
+} from '../../abi/index.ts';
 
 /** What a kernel has, as far as generated programs care. */
 export interface KernelProfile {
@@ -15,6 +24,45 @@ export interface KernelProfile {
   readonly rdhup: boolean;
   /** Bytes of an empty pipe. */
   readonly pipeCapacity: number;
+  readonly aio: AioProfile;
+}
+
+/** What a kernel has of AIO. */
+export interface AioProfile {
+  /** Of a hundred programs, those that are about AIO. */
+  readonly share: number;
+  /** A model: it has the calls that are no system calls. */
+  readonly model: boolean;
+  /** Requests can wait on a set. */
+  readonly epollWait: boolean;
+  /** Requests on pipes and sockets wait on their own. */
+  readonly fallback: boolean;
+  /** A block device whose requests complete later. */
+  readonly disk: boolean;
+  /** Of a hundred lists, those with an element that is refused. */
+  readonly badElements: number;
+}
+
+function aioOf(kernel: KernelId): AioProfile {
+  const has = (patch: string): boolean => kernel.patches.includes(patch);
+  const batches = !kernel.host && isSince(kernel, '3.0');
+  return {
+    share: !hasAio(kernel)
+      ? 0
+      : kernel.host
+        ? 25
+        : batches
+          ? 100
+          : kernel.patches.length > 0
+            ? 92
+            : 50,
+    model: isAioModel(kernel),
+    epollWait: has('aio-epoll-wait'),
+    fallback: has('aio-fallback-nonblock'),
+    disk: batches,
+    // Where lists are submitted as one batch.
+    badElements: batches ? 35 : 6,
+  };
 }
 
 /** The profile of a model kernel or of the host, by selector. */
@@ -29,5 +77,6 @@ export function profileOf(selector: string): KernelProfile {
     addAndTest: has('EPOLL_CTL_ADD_AND_TEST'),
     rdhup: has('EPOLLRDHUP'),
     pipeCapacity: isSysEpoll(kernel) ? 4096 : 65536,
+    aio: aioOf(kernel),
   };
 }

@@ -13,6 +13,7 @@ export type DescriptorKind =
   | 'listener'
   | 'eventfd'
   | 'timerfd'
+  | 'disk'
   | 'other';
 
 export interface Descriptor {
