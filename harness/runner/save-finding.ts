@@ -14,7 +14,14 @@ export interface SavedOptions {
 }
 
 /** Header lines of a generated program that the run depends on. */
-const SHAPING: readonly string[] = ['ring', 'aio-max-nr', 'jiffies', 'long-bits', 'slots', 'service'];
+const SHAPING: readonly string[] = [
+  'ring',
+  'aio-max-nr',
+  'jiffies',
+  'long-bits',
+  'slots',
+  'service',
+];
 
 /** The program with everything a replay needs in its header, and the finding as its expectation. */
 export function findingProgram(

@@ -7,7 +7,12 @@ import type { Schedule } from '../explore/token.ts';
 import { signatureOf } from '../history/history.ts';
 import { MAX_THREADS, engine } from '../machine/index.ts';
 import type { EventLog } from '../machine/log.ts';
-import { drawFromSeed, generateProgram, profileOf } from '../program/arbitrary/index.ts';
+import {
+  drawFromSeed,
+  generateProgram,
+  profileOf,
+  withoutAio,
+} from '../program/arbitrary/index.ts';
 import { printProgram } from '../program/print.ts';
 import type { Program } from '../program/program.ts';
 import { parseProgram } from '../program/text.ts';
@@ -26,7 +31,7 @@ const SEED = 20_261_120;
 
 function programOf(kernel: string, seed: number): Program {
   return generateProgram(drawFromSeed(seed), {
-    profile: profileOf(kernel),
+    profile: withoutAio(profileOf(kernel)),
     threads: { min: 2, max: 2 },
     callsPerThread: { min: 1, max: 2 },
     initCalls: { min: 2, max: 5 },

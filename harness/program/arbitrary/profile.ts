@@ -80,3 +80,8 @@ export function profileOf(selector: string): KernelProfile {
     aio: aioOf(kernel),
   };
 }
+
+/** The same kernel for programs that are not about AIO. */
+export function withoutAio(profile: KernelProfile): KernelProfile {
+  return { ...profile, aio: { ...profile.aio, share: 0 } };
+}
