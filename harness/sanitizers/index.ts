@@ -42,6 +42,11 @@ export class Sanitizers implements Observer {
     this.lockdep.forget();
   }
 
+  /** Whether lockdep saw something in the last execution that it had not seen since `forget()`. */
+  hasLearnt(): boolean {
+    return this.lockdep.learnt;
+  }
+
   begin(): void {
     this.list.clear();
     this.kasan.begin();

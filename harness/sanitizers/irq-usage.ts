@@ -47,22 +47,20 @@ export class IrqUsage {
     this.epoch++;
   }
 
-  /** A spinning lock of class c was taken by the current thread. */
-  taken(c: number, name: string, shared: boolean, irqsOff: boolean, site: string): void {
+  /** A spinning lock of class c was taken by the current thread; true if no execution had such a use before. */
+  taken(c: number, name: string, shared: boolean, irqsOff: boolean, site: string): boolean {
     const context = engine.contextOf(engine.current);
     const task = context === 'task' || context === 'worker';
-    if (task && irqsOff) return;
-    if (task) this.use(c, name, 3, shared, site);
-    else {
-      this.use(c, name, context === 'hardirq' ? 0 : 1, shared, site);
-      if (context === 'softirq' && !irqsOff) this.use(c, name, 2, shared, site);
-    }
+    if (task) return !irqsOff && this.use(c, name, 3, shared, site);
+    const inside = this.use(c, name, context === 'hardirq' ? 0 : 1, shared, site);
+    const open = context === 'softirq' && !irqsOff && this.use(c, name, 2, shared, site);
+    return inside || open;
   }
 
-  private use(c: number, name: string, u: number, shared: boolean, site: string): void {
+  private use(c: number, name: string, u: number, shared: boolean, site: string): boolean {
     const at = this.slot(c, u, shared);
     const old = this.uses[at];
-    if (old?.epoch === this.epoch) return;
+    if (old?.epoch === this.epoch) return false;
     const isNew = old === undefined || old === null;
     const position = engine.position();
     if (isNew) this.uses[at] = { epoch: this.epoch, site, who: currentName(), position };
@@ -76,6 +74,7 @@ export class IrqUsage {
       if (u === inside) this.compare(c, name, at, open, shared, isNew);
       else if (u === open) this.compare(c, name, at, inside, shared, isNew);
     }
+    return isNew;
   }
 
   private slot(c: number, u: number, shared: boolean): number {

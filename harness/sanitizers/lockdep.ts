@@ -32,6 +32,8 @@ export class Lockdep {
   private readonly held: HeldLocks;
   private readonly irq: IrqUsage;
   private epoch = 0;
+  /** The execution that runs or ran last showed an order or a use that none before it did. */
+  learnt = false;
 
   private readonly classNames: string[] = [];
   private readonly classNumbers = new Map<string, number>();
@@ -60,6 +62,7 @@ export class Lockdep {
 
   begin(): void {
     this.epoch++;
+    this.learnt = false;
     this.held.clear();
     this.irq.begin();
   }
@@ -76,7 +79,8 @@ export class Lockdep {
     if (kind !== Kind.TRYLOCK && this.held.depth[t] > 0) this.order(t, lock, c, shared, site);
     if (spins) {
       const off = irqsave || this.held.irqsOff(t);
-      this.irq.taken(c, lock.name, shared && lock.flavour === 'rwlock', off, site);
+      if (this.irq.taken(c, lock.name, shared && lock.flavour === 'rwlock', off, site))
+        this.learnt = true;
     }
     this.held.push(t, id, shared, irqsave, site);
   }
@@ -126,6 +130,7 @@ export class Lockdep {
     site: string,
     t: number,
   ): void {
+    const known = graph.size;
     const cycles = graph.enter({
       from,
       to,
@@ -138,6 +143,7 @@ export class Lockdep {
       fromPosition: this.held.position[at],
       toPosition: t === engine.current ? engine.position() : engine.log.lastOf[t],
     });
+    if (graph.size > known) this.learnt = true;
     for (const cycle of cycles) this.inversion(cycle, graph === this.lockOrder);
   }
 

@@ -30,6 +30,11 @@ export class OrderGraph {
   private readonly byKey = new Map<number, OrderEdge>();
   private readonly cycles: OrderEdge[][] = [];
 
+  /** How many edges there are. */
+  get size(): number {
+    return this.edges.length;
+  }
+
   forget(): void {
     this.edges.length = 0;
     this.byKey.clear();

@@ -45,8 +45,8 @@ function texts(behaviour: Behaviour): string[] {
 /** How many traces sampling meets that the exact explorer does not. */
 function tracesMissed(kernel: string, program: Program, options: RunOptions): number {
   const run = modelTarget(kernel).modelRun(program, options);
-  const visited = new Set<string>();
-  const missed = new Set<string>();
+  const visited = new Set<number>();
+  const missed = new Set<number>();
   explore(engine, run, new Dpor(engine), () => visited.add(engine.log.traceHash()));
   const note = (): void => {
     const trace = engine.log.traceHash();
@@ -109,7 +109,7 @@ function reordered(log: EventLog): Schedule {
 /** A trace of the program that ends otherwise in another order of its steps, or '' if there is none. */
 function hiddenState(kernel: string, program: Program, options: RunOptions): string {
   const run = modelTarget(kernel).modelRun(program, options);
-  const seen: { readonly trace: string; readonly text: string; readonly again: Schedule }[] = [];
+  const seen: { readonly trace: number; readonly text: string; readonly again: Schedule }[] = [];
   const note = (): void => {
     const text = outcomeText(program, run.records());
     seen.push({ trace: engine.log.traceHash(), text, again: reordered(engine.log) });

@@ -1,0 +1,93 @@
+/** What runs in each thread of a shared exploration: takes branches, answers with what belongs above them. */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { checkHistory } from '../check/checks.ts';
+import type { Dpor } from '../explore/dpor.ts';
+import type { Branch, Level, Reversal } from '../explore/frontier.ts';
+import type { Program } from '../program/program.ts';
+import type { Exploration, Part } from '../target/exploration.ts';
+import { modelTarget } from '../target/model.ts';
+import type { RunOptions } from '../target/target.ts';
+
+/** Places in the integers that all threads see. */
+export const Signal = {
+  /** Not zero: stop. */
+  STOP: 0,
+  /** How many branches somebody waits for. */
+  WANTED: 1,
+  /** Executions so far, of all. */
+  EXECUTIONS: 2,
+} as const;
+
+export interface BranchStart {
+  readonly kernel: string;
+  readonly hz: number | undefined;
+  readonly program: Program;
+  /** Without functions: a thread has checks of its own. */
+  readonly options: Omit<RunOptions, 'checks' | 'uninteresting' | 'interrupted'>;
+  readonly signals: Int32Array;
+}
+
+/** What a thread is told. */
+export type BranchOrder =
+  | { readonly kind: 'explore'; readonly branch: Branch }
+  /** Nothing is left: say what was seen. */
+  | { readonly kind: 'report' };
+
+/** What a thread says. */
+export type BranchMessage =
+  | { readonly kind: 'ready' }
+  /** In the order in which they happened. */
+  | { readonly kind: 'above'; readonly reversals: readonly Reversal[] }
+  | { readonly kind: 'share'; readonly levels: readonly Level[] }
+  | { readonly kind: 'done'; readonly complete: boolean }
+  | { readonly kind: 'part'; readonly part: Part };
+
+/** Reversals that are sent together, unless somebody waits. */
+const BATCH = 64;
+
+if (parentPort !== null) serve(parentPort);
+
+function serve(port: NonNullable<typeof parentPort>): void {
+  // Only the coordinator starts this file, and with a BranchStart.
+  const start = workerData as BranchStart;
+  const say = (message: BranchMessage) => port.postMessage(message);
+  const target = modelTarget(start.kernel, start.hz === undefined ? {} : { hz: start.hz });
+  const exploration = target.exploration(start.program, {
+    ...start.options,
+    checks: checkHistory,
+    interrupted: () => Atomics.load(start.signals, Signal.STOP) !== 0,
+  });
+  port.on('message', (order: BranchOrder) => {
+    if (order.kind === 'report') say({ kind: 'part', part: exploration.part() });
+    else say({ kind: 'done', complete: explore(exploration, order.branch, start.signals, say) });
+  });
+  say({ kind: 'ready' });
+}
+
+/** True if nothing of the branch is left. */
+function explore(
+  exploration: Exploration,
+  branch: Branch,
+  signals: Int32Array,
+  say: (message: BranchMessage) => void,
+): boolean {
+  let reversals: Reversal[] = [];
+  const flush = (): void => {
+    if (reversals.length > 0) say({ kind: 'above', reversals });
+    reversals = [];
+  };
+  const complete = exploration.branch(branch, (explorer: Dpor) => {
+    Atomics.add(signals, Signal.EXECUTIONS, 1);
+    reversals.push(...explorer.takeAbove());
+    const wanted = Atomics.load(signals, Signal.WANTED) > 0;
+    if (wanted || reversals.length >= BATCH) flush();
+    if (!wanted) return;
+    const levels = explorer.share();
+    if (levels === null) return;
+    Atomics.sub(signals, Signal.WANTED, 1);
+    say({ kind: 'share', levels });
+  });
+  flush();
+  return complete;
+}
