@@ -7,10 +7,17 @@ import { openCatalog } from '../runner/catalog.ts';
 import { searchText } from '../runner/execute.ts';
 import { replayCommand } from '../runner/job.ts';
 import { metaValue } from '../runner/load-case.ts';
-import { hzFor, optionsFor } from '../runner/run-options.ts';
-import { chooseTargets, placements, targetNamed, type TargetCatalog } from '../runner/targets.ts';
+import { hzFor, optionsFor, type Overrides } from '../runner/run-options.ts';
+import { exploreShared } from '../runner/shared-exploration.ts';
+import {
+  chooseTargets,
+  placements,
+  targetNamed,
+  type ExplainingTarget,
+  type TargetCatalog,
+} from '../runner/targets.ts';
 import { UsageError } from '../runner/usage-error.ts';
-import type { Behaviour } from '../target/target.ts';
+import type { Behaviour, RunOptions } from '../target/target.ts';
 import { oneProgram, overridesOf, type OneProgram } from './shared-flags.ts';
 import { BROKEN, FAILED, NOTHING, OK, ended, type Ending } from './exit-codes.ts';
 import type { CommandLine } from './flags.ts';
@@ -72,7 +79,7 @@ async function exploreOn(
   const limit = overrides.timeLimit ?? Infinity;
   const started = performance.now();
   const options = { ...optionsFor(one.program, overrides, name === 'host'), checks: checkHistory };
-  const behaviour = await target.run(one.program, {
+  const behaviour = await runOn(target, one, jobsOf(line, overrides, name), hz, {
     ...options,
     interrupted: (executions) => {
       progress.tell(() => `${one.word} on ${name}: ${executions} executions`);
@@ -106,6 +113,30 @@ async function exploreOn(
     place.out.write(counterexampleText(view, textWidth()));
   }
   return ended(FAILED, `${behaviour.findings.length} findings on ${name}`);
+}
+
+/** Threads for the exploration: what can be shared is what the exact explorer does on a model. */
+function jobsOf(line: CommandLine, overrides: Overrides, name: string): number {
+  const jobs = line.count('jobs') ?? 1;
+  if (jobs === 1) return 1;
+  if (name === 'host')
+    throw new UsageError('Cannot use --jobs on the host: its runs would disturb each other');
+  if ((overrides.strategy ?? 'dpor') !== 'dpor')
+    throw new UsageError(
+      `Cannot use --jobs with --strategy ${overrides.strategy ?? ''}: only dpor can be shared`,
+    );
+  return jobs;
+}
+
+async function runOn(
+  target: ExplainingTarget,
+  one: OneProgram,
+  jobs: number,
+  hz: number | undefined,
+  options: RunOptions,
+): Promise<Behaviour> {
+  if (jobs === 1) return await target.run(one.program, options);
+  return await exploreShared({ kernel: target.selector, hz, program: one.program, options, jobs });
 }
 
 function printBehaviour(b: Behaviour, strategy: string, place: Place): void {

@@ -188,8 +188,8 @@ export const FLAGS: readonly FlagSpec[] = [
     short: 'j',
     least: 1,
     most: 64,
-    verbs: ['run'],
-    help: 'worker threads; default: the processors',
+    verbs: ['run', 'explore'],
+    help: 'worker threads; default: the processors (run), 1 (explore)',
   },
   { name: 'bail', type: 'switch', verbs: ['run'], help: 'stop after the first failure' },
   {
