@@ -34,8 +34,14 @@ export interface Task {
 /** The tasks of the current execution by slot. */
 export const tasks: Task[] = [];
 
+interface TaskConfig {
+  signalsInUse: boolean;
+  /** What schedule() does first for a task that gives up the processor: flushing its plug, in kernels that have one. */
+  beforeSleep: ((site: string) => Kernel<void>) | null;
+}
+
 /** Per-execution facts that spare operations: a program without kill() never looks at signals. */
-export const taskConfig = { signalsInUse: false };
+export const taskConfig: TaskConfig = { signalsInUse: false, beforeSleep: null };
 
 function newTask(name: string, slot: number, timerSlot: number): Task {
   return {
@@ -54,6 +60,7 @@ function newTask(name: string, slot: number, timerSlot: number): Task {
 /** Makes the tasks of an execution; called from init. */
 export function resetTasks(count: number): void {
   tasks.length = 0;
+  taskConfig.beforeSleep = null;
   for (let slot = 0; slot < count; slot++) tasks.push(newTask('task', slot, engine.users + slot));
   initTask = newTask('init', MAX_THREADS - 1, -1);
 }
@@ -101,6 +108,7 @@ export function wakeUpProcess(task: Task, mode: number, site: string): Kernel<nu
  */
 export function* schedule(site: string, condition: Condition | null = null): Kernel<void> {
   engine.observer.mightSleep(site);
+  if (taskConfig.beforeSleep !== null) yield* taskConfig.beforeSleep(site);
   const t = engine.current;
   engine.waitsFor[t] = condition;
   yield* engine.submit(Kind.AWAIT, current().state, 0, site);

@@ -5,7 +5,7 @@
  * All timers are on one base; arm, cancel, expiry and looks at the clock are operations on it.
  */
 
-import { engine, type Kernel, type Lifetime, type OpObject } from './engine.ts';
+import { engine, type Context, type Kernel, type Lifetime, type OpObject } from './engine.ts';
 import { Kind, TIMER_RUNNING } from './op.ts';
 
 export interface Timer {
@@ -26,15 +26,16 @@ export function timerBaseOf(): OpObject {
   return base;
 }
 
-/** init_timer and its function. The handler must not sleep. */
+/** init_timer and its function. The handler must not sleep; a device that raises an interrupt has one in hardirq. */
 export function newTimer(
   name: string,
   slot: number,
   handler: () => Kernel<void>,
   mem: Lifetime | null = null,
+  context: Context = 'softirq',
 ): Timer {
   const timer: Timer = { name, slot, mem };
-  engine.startPseudoThread(slot, `timer:${name}`, 'softirq', Kind.FIRE, base, 'timer', () =>
+  engine.startPseudoThread(slot, `timer:${name}`, context, Kind.FIRE, base, 'timer', () =>
     expire(handler),
   );
   return timer;
