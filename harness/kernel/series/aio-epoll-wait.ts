@@ -33,12 +33,11 @@ import {
   type Kernel,
   type Mem,
   type Timer,
-  type WaitEntry,
 } from '../../machine/index.ts';
 import type { Parts2620 } from '../build-2.6.20.ts';
 import { EIOCBRETRY, Opcode, type IoEvent } from '../fs/aio/abi.ts';
 import { aioPutReq } from '../fs/aio/complete.ts';
-import { currentThread, ioWaitOfCurrent, type Kiocb } from '../fs/aio/kioctx.ts';
+import { currentThread, ioWaitOfCurrent, kiocbOf, type Kiocb } from '../fs/aio/kioctx.ts';
 import type { AioParts } from '../fs/aio/parts.ts';
 import { EP_MAX_EVENTS, EventPoll } from '../fs/eventpoll-object.ts';
 import { epPoll, eventCondition, type Waited } from '../fs/eventpoll-wait.ts';
@@ -87,9 +86,6 @@ function deadlineOf(expires: bigint, time: number): number {
   const left = ticksUntil(expires, jiffiesAt(time));
   return expires === longMax() && left > HORIZON ? Infinity : time + Number(left);
 }
-
-/** io_wait_to_kiocb(): the kiocb whose entry that is; none for the entry of a task. */
-const kiocbs = new WeakMap<WaitEntry, Kiocb>();
 
 // ---- the timer ----
 
@@ -163,7 +159,8 @@ const STORM =
 /** eventpoll_aio_timer() (E-R122, A-R82): stops the timer and wakes everybody who waits for the set. */
 function* wakeSet(k: Kiocb): Kernel<void> {
   const record = yield* readRef(k.private, '2.6-AT1');
-  const file = fileOf(k, '2.6-AT2');
+  touch(k.mem, '2.6-AT2');
+  const { file } = k;
   touch(file.mem, '2.6-AT2');
   if (record instanceof EpollTimer && record.deadline !== Infinity)
     yield* cancelTimer(record.timer, '2.6-AT1');
@@ -172,12 +169,6 @@ function* wakeSet(k: Kiocb): Kernel<void> {
   yield* writeLockIrqsave(ep.lock, '2.6-AT3');
   yield* wakeUpLocked(ep.wq, WAKE_NORMAL, 1, 0, '2.6-AT3');
   yield* writeUnlock(ep.lock, '2.6-AT3');
-}
-
-/** ki_filp, which is set before anybody can get here. */
-function fileOf(k: Kiocb, site: string): File {
-  touch(k.mem, site);
-  return k.file ?? oops(site, 'NULL dereference: the request has no file');
 }
 
 /** Kinds of files whose private_data points to something that is no set; that of the others is NULL. */
@@ -211,7 +202,7 @@ function takenForSet(file: File, site: string): EventPoll | null {
 
 /** eventpoll_aio_wait() (E-R120, A-R79): one run of the request. */
 function* runEpollWait(k: Kiocb): Kernel<number> {
-  const { data: ep } = fileOf(k, '2.6-AW1');
+  const { data: ep } = k.file;
   if (!(ep instanceof EventPoll) || k.nbytes <= 0 || k.nbytes > EP_MAX_EVENTS) return -E.EINVAL;
   const record = yield* readRef(k.private, '2.6-AW2');
   if (!(record instanceof EpollTimer))
@@ -252,8 +243,8 @@ function* waitWithEntry(ep: EventPoll, timeout: number): Kernel<Waited> {
         break;
       }
       yield* writeUnlock(ep.lock, '2.6-AP7');
-      const k = kiocbs.get(entry);
-      if (k === undefined) ticks = yield* scheduleTimeout(ticks, '2.6-AP8', eventCondition(ep));
+      const k = kiocbOf(entry);
+      if (k === null) ticks = yield* scheduleTimeout(ticks, '2.6-AP8', eventCondition(ep));
       // The entry stays queued: what wakes the set runs the request again.
       else if ((yield* read(k.cancelled, '2.6-AP8')) === 0)
         return { ticks, error: -EIOCBRETRY, available: false };
@@ -288,11 +279,6 @@ function withEpollWait(base: AioParts): AioParts {
     ...base,
     setupOpcode: (k, opcode) =>
       opcode === Opcode.EPOLL_WAIT ? setupEpollWait(k) : base.setupOpcode(k, opcode),
-    newEntry(k) {
-      const entry = base.newEntry(k);
-      kiocbs.set(entry, k);
-      return entry;
-    },
   };
 }
 

@@ -8,7 +8,6 @@
 
 import {
   engine,
-  oops,
   plainRead,
   prepareToWait,
   readRef,
@@ -48,14 +47,12 @@ function* register(k: Kiocb, queue: WaitQueue): Kernel<void> {
   yield* writeRef(k.private, new QueuePointer(queue), `${site}-2`);
   yield* writeRef(k.cancel, cancelWait, `${site}-3`);
   // An entry that is on another queue stays there (A-R4, A-B59).
-  if (k.wait === null) return oops(site, 'NULL dereference: the request has no wait entry');
   yield* prepareToWait(queue, k.wait, 0, `${site}-4`);
 }
 
 /** aio_rw_vect_retry() (A-R92). */
 function* tryOrRegister(base: (k: Kiocb) => Kernel<number>, k: Kiocb): Kernel<number> {
   const { file } = k;
-  if (file === null) return oops('aio_rw_vect_retry', 'NULL dereference: the request has no file');
   const wanted = (isWrite(k) ? POLLOUT : POLLIN) | POLLERR | POLLHUP;
   for (;;) {
     const result = yield* base(k);
