@@ -65,6 +65,7 @@ async function optionsOf(line: CommandLine): Promise<FuzzOptions> {
   const programs = line.count('runs') ?? Infinity;
   const seconds = line.milliseconds('time');
   const preemptions = line.count('preemptions');
+  const timers = timersOf(line);
   const hz = line.count('hz') ?? 1000;
   if (hz === 0) throw new UsageError('Cannot use --hz 0: at least one tick per second is wanted');
   return {
@@ -78,12 +79,12 @@ async function optionsOf(line: CommandLine): Promise<FuzzOptions> {
     until: line.count('until') ?? Infinity,
     strategy: strategyOf(line),
     runs: EXECUTIONS_PER_PROGRAM,
-    timers: timersOf(line) ?? 'idle',
     faults: line.count('faults') ?? 0,
     maxSteps: line.count('max-steps') ?? STEPS_PER_EXECUTION,
     hz,
     folder: join('reports', 'fuzz'),
     ignore: line.all('ignore'),
+    ...(timers === undefined ? {} : { timers }),
     ...(preemptions === undefined ? {} : { preemptions }),
   };
 }
@@ -96,7 +97,7 @@ function header(o: FuzzOptions): string {
   ];
   return (
     `seed ${o.seed}, kernel ${o.kernel}, ${o.strategy}, up to ${o.threads} threads of ${o.calls} calls, ` +
-    `timers ${o.timers}, faults ${o.faults}, hz ${o.hz}; until ${limits.join(' or ')}`
+    `timers ${o.timers ?? 'idle unless said'}, faults ${o.faults}, hz ${o.hz}; until ${limits.join(' or ')}`
   );
 }
 

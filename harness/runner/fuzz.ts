@@ -10,6 +10,7 @@ import { mixSeed } from '../explore/prng.ts';
 import { signatureOf, type Finding } from '../history/history.ts';
 import type { CounterexampleView } from '../history/counterexample.ts';
 import { arbitraryProgram, profileOf } from '../program/arbitrary/index.ts';
+import { metaOf } from '../program/meta.ts';
 import type { Program } from '../program/program.ts';
 import { modelTarget, type ModelTarget } from '../target/model.ts';
 import type { Behaviour, FoundFinding, RunOptions } from '../target/target.ts';
@@ -32,7 +33,8 @@ export interface FuzzOptions {
   readonly strategy: string;
   /** Executions per program before it is sampled instead of explored. */
   readonly runs: number;
-  readonly timers: 'idle' | 'any';
+  /** When timers fire; default: as the header of a program says, or at idle. */
+  readonly timers?: 'idle' | 'any';
   readonly faults: number;
   readonly maxSteps: number;
   readonly preemptions?: number;
@@ -182,6 +184,10 @@ class Fuzzer {
     return !caught;
   }
 
+  private timersFor(program: Program): 'idle' | 'any' {
+    return this.options.timers ?? (metaOf(program, 'timers') === 'any' ? 'any' : 'idle');
+  }
+
   private tell(): void {
     this.listener.progress({
       programs: this.programs,
@@ -196,7 +202,7 @@ class Fuzzer {
     const { options } = this;
     const common: RunOptions = {
       checks: checkHistory,
-      timers: options.timers,
+      timers: this.timersFor(program),
       faults: options.faults,
       maxSteps: options.maxSteps,
       seed: options.seed,
@@ -250,7 +256,8 @@ class Fuzzer {
     this.seen.add(signature);
     const { options } = this;
     const ids = bugIds(this.known, this.target.selector, found.finding);
-    const saved = findingProgram(program, this.target.selector, found, options);
+    const timers = this.timersFor(program);
+    const saved = findingProgram(program, this.target.selector, found, { ...options, timers });
     const file = saveProgram(options.folder, signature, saved);
     const replay = `npx lostwake replay ${file}`;
     const view = this.target.explain(program, {
@@ -260,7 +267,7 @@ class Fuzzer {
       docs: ids,
       search: `${options.strategy}, seed ${options.seed}, ${complete ? 'this program explored completely' : 'sampled'}; replayed twice`,
       replay,
-      options: { checks: checkHistory, timers: options.timers, faults: options.faults },
+      options: { checks: checkHistory, timers, faults: options.faults },
     });
     const entry: FuzzFinding = {
       signature,

@@ -1,7 +1,7 @@
 /** Single generated calls of AIO. */
 
 import type { Arg, Call, IocbArg, IocbOp } from '../program.ts';
-import { CONTEXTS_MAX, TIMERS_MAX, pickContext, type AioActor } from './aio-world.ts';
+import { CONTEXTS_MAX, pickContext, type AioActor } from './aio-world.ts';
 import { close } from './calls.ts';
 import { chance, pick, pickWeighted } from './draw.ts';
 import { call, freshName, int, name, ofKind, pickHot, type Descriptor } from './world.ts';
@@ -68,7 +68,7 @@ function diskOp(actor: AioActor, disk: Descriptor, kind: 'pread' | 'pwrite'): Io
 function waitOp(actor: AioActor): IocbOp | null {
   const { draw } = actor.world;
   const sets = ofKind(actor, 'set');
-  if (sets.length === 0 || actor.requests.timers >= TIMERS_MAX) return null;
+  if (sets.length === 0 || actor.requests.timers >= actor.requests.timersMax) return null;
   actor.requests.timers++;
   const set = chance(draw, 90) ? sets[0] : pick(draw, sets);
   const max = chance(draw, 80) ? 8 : 1;
@@ -115,7 +115,11 @@ function element(actor: AioActor, list: readonly IocbArg[]): IocbArg | null {
   const old = requests.filled.filter(
     (iocb) => !list.some((e) => e.kind === 'iocb' && e.name === iocb),
   );
-  if (old.length > 0 && chance(draw, 5)) return { kind: 'iocb', name: pick(draw, old), op: null };
+  // Again, as it stands; which may be a request with a timer.
+  if (old.length > 0 && requests.timers < requests.timersMax && chance(draw, 5)) {
+    requests.timers++;
+    return { kind: 'iocb', name: pick(draw, old), op: null };
+  }
   const made = op(actor);
   if (made === null) return null;
   const iocb = old.length > 0 && chance(draw, 6) ? pick(draw, old) : freshName(world, 'a');

@@ -10,6 +10,7 @@ export interface Requests {
   readonly filled: string[];
   /** Submissions of waits on a set so far: each has a timer, and a kernel model has places for few. */
   timers: number;
+  readonly timersMax: number;
   contexts: number;
 }
 
@@ -20,9 +21,13 @@ export interface AioActor extends Actor {
   readonly contexts: string[];
 }
 
-/** Submissions with a timer, and contexts, that a program may have. */
-export const TIMERS_MAX = 4;
+/** Contexts a program may have. */
 export const CONTEXTS_MAX = 2;
+
+/** Submissions with a timer that a program of so many threads may have: a model has 15 places for whatever runs. */
+export function timersMax(threads: number): number {
+  return Math.min(4, 15 - 2 * threads - 3 - CONTEXTS_MAX);
+}
 
 /** Mostly the first context of init. */
 export function pickContext(actor: AioActor): Arg | null {

@@ -1,6 +1,7 @@
 /** Whole AIO programs: contexts, requests, whoever completes, reaps, cancels or destroys them. */
 
-import type { Call, Program } from '../program.ts';
+import type { Call, IocbOp, Program } from '../program.ts';
+import { iocbsOf } from '../scope.ts';
 import {
   cancel,
   closeAny,
@@ -13,7 +14,7 @@ import {
   type AioStep,
 } from './aio-calls.ts';
 import { generateAioInit } from './aio-init.ts';
-import type { AioActor, Requests } from './aio-world.ts';
+import { timersMax, type AioActor, type Requests } from './aio-world.ts';
 import { add, duplicate, kill, modify, read, remove, shutdown, sleep } from './calls.ts';
 import { waitStep, write } from './calls.ts';
 import { chance, pick, pickWeighted, type Draw, type Weighted } from './draw.ts';
@@ -113,7 +114,12 @@ export function generateAioProgram(draw: Draw, options: ProgramOptions): Program
     channels: 0,
     threads,
   };
-  const requests: Requests = { filled: [], timers: 0, contexts: 0 };
+  const requests: Requests = {
+    filled: [],
+    timers: 0,
+    timersMax: timersMax(threads),
+    contexts: 0,
+  };
   const first = actorOf(world, requests, -1, null);
   const init = generateAioInit(first, options.initCalls ?? { min: 2, max: 10 });
   const cast = pickWeighted(draw, casts);
@@ -124,9 +130,20 @@ export function generateAioProgram(draw: Draw, options: ProgramOptions): Program
     const actor = actorOf(world, requests, i, first);
     lists[i] = generateThread(actor, roles[i], draw.int(callBounds.min, callBounds.max));
   }
-  const ring = chance(draw, 10) ? [{ key: 'ring', value: String(draw.int(2, 4)) }] : [];
-  const meta = options.profile.aio.model ? ring : [];
+  const meta = options.profile.aio.model ? generateMeta(draw, [init, ...lists].flat()) : [];
   return { name: '', meta, init, threads: lists, expect: [] };
+}
+
+/** A ring that is soon full, now and then; timers that do not wait for idleness where requests have some. */
+function generateMeta(draw: Draw, calls: readonly Call[]): Program['meta'] {
+  const meta = chance(draw, 10) ? [{ key: 'ring', value: String(draw.int(2, 4)) }] : [];
+  const timed = calls.flatMap(iocbsOf).some((e) => e.kind === 'iocb' && isTimed(e.op));
+  return timed && chance(draw, 70) ? [...meta, { key: 'timers', value: 'any' }] : meta;
+}
+
+function isTimed(op: IocbOp | null): boolean {
+  const timeout = op?.name === 'epoll_wait' ? op.args[2] : undefined;
+  return timeout?.kind === 'int' && timeout.value > 0;
 }
 
 function actorOf(
