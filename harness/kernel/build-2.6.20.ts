@@ -2,6 +2,8 @@
 
 import type { Kernel } from '../machine/index.ts';
 import { commonSyscalls } from './calls.ts';
+import { aioDevices } from './drivers/char/aio-devices.ts';
+import { plainFiles, resetFileParts, type FileParts } from './fs/aio/file-parts.ts';
 import {
   eventpollHooks,
   sysEpollCreate,
@@ -14,6 +16,8 @@ import { plainEpoll, useEpollParts, type EpollParts } from './fs/eventpoll-wait.
 import { closeAll, mm, resetFiles } from './fs/file.ts';
 import { resetNames, type FileSystem } from './fs/namei.ts';
 import { fifoOpen, makePipe, newPipe } from './fs/pipe.ts';
+import type { AioParts } from './fs/aio/parts.ts';
+import { aioSyscalls, bootAio, exitProcess, plainAio } from './fs/aio/plain.ts';
 import type { BuiltKernel } from './kernel.ts';
 import { resetSockets } from './net/socket.ts';
 
@@ -27,11 +31,13 @@ const FILES: FileSystem = {
 
 /** What patches replace in a 2.6.20 kernel. */
 export interface Parts2620 {
+  readonly aio: AioParts;
   readonly epoll: EpollParts;
+  readonly files: FileParts;
 }
 
 /** 2.6.20 as released. */
-export const plain2620: Parts2620 = { epoll: plainEpoll };
+export const plain2620: Parts2620 = { aio: plainAio, epoll: plainEpoll, files: plainFiles };
 
 /** A bootable kernel of these parts; `spec` is the name it answers to. */
 export function build2620(spec: string, parts: Parts2620): BuiltKernel {
@@ -40,6 +46,7 @@ export function build2620(spec: string, parts: Parts2620): BuiltKernel {
   syscalls.set('epoll_ctl', sysEpollCtl);
   syscalls.set('epoll_wait', sysEpollWait);
   syscalls.set('epoll_pwait', sysEpollPwait);
+  for (const [name, call] of aioSyscalls) syscalls.set(name, call);
   return {
     spec,
     syscalls,
@@ -48,14 +55,17 @@ export function build2620(spec: string, parts: Parts2620): BuiltKernel {
     },
     boot() {
       resetFiles(eventpollHooks);
-      resetNames(FILES);
+      resetNames({ ...FILES, devices: aioDevices() });
       resetEventpoll();
       useEpollParts(parts.epoll);
       resetSockets(null);
+      resetFileParts(parts.files);
+      bootAio(parts.aio);
     },
     *exit(): Kernel<void> {
       for (const range of [...mm.all()]) mm.unmap(range);
       yield* closeAll('do_exit');
     },
+    exitMm: exitProcess,
   };
 }

@@ -15,6 +15,7 @@ import {
   ListLink,
   Ref,
   RwSem,
+  WaitEntry,
   engine,
   kmalloc,
   newDelayedWork,
@@ -25,12 +26,12 @@ import {
   newWord,
   newWork,
   newWorkQueue,
+  oops,
   type DelayedWork,
   type Kernel,
   type Mem,
   type RwLock,
   type SpinLock,
-  type WaitEntry,
   type WaitQueue,
   type Word,
   type Work,
@@ -90,9 +91,9 @@ export class Kiocb {
   // written by the submitter before the request is run
   retry: RetryMethod | null = null;
   dtor: ((k: Kiocb) => Kernel<void>) | null = null;
-  /** ki_filp. */
-  file: File | null = null;
-  /** The iocb as it was submitted: A copy. */
+  /** ki_filp; null until step 5 of io_submit_one. */
+  filp: File | null = null;
+  /** A copy of the iocb as it was submitted. */
   iocb: Iocb | null = null;
   /** aio_lio_opcode, and aio_data. */
   opcode = -1;
@@ -101,7 +102,7 @@ export class Kiocb {
   pos = 0;
   buf = 0;
   /** ki_wait; null until step 7 of io_submit_one. */
-  wait: WaitEntry | null = null;
+  entry: WaitEntry | null = null;
 
   // of whoever runs the method; a cancel method may look from outside (A-B57)
   readonly progress: Guarded;
@@ -127,6 +128,16 @@ export class Kiocb {
     this.private = new Ref<unknown>('ki_private', null, this.mem);
     this.progress = new Guarded('kiocb.progress', this.mem);
   }
+
+  /** ki_filp of a request that is submitted. */
+  get file(): File {
+    return this.filp ?? oops('ki_filp', 'NULL dereference: the request has no file yet');
+  }
+
+  /** ki_wait of a request that is submitted. */
+  get wait(): WaitEntry {
+    return this.entry ?? oops('ki_wait', 'NULL dereference: the request has no wait entry yet');
+  }
 }
 
 /** struct kioctx, one per io_setup (A-R8). */
@@ -149,6 +160,8 @@ export class Kioctx {
   readonly active = new List<Kiocb>();
   /** Kicked requests in the order of their kicks. */
   runList = new List<Kiocb>();
+  /** For the checks: reapers that the wake-up of one completion has woken. */
+  reapersWoken = 0;
   /** 1 while the run list has something on it: what io_getevents looks at without the lock. */
   readonly anyKicked: Word;
 
@@ -251,6 +264,33 @@ export function ioWaitOfCurrent(): WaitEntry | null {
 
 export function setIoWait(entry: WaitEntry | null): void {
   ioWait[ownSlot()] = entry;
+}
+
+/** For the checks: 0 for no entry, 1 for a task's, 2 for a kiocb's. */
+export function kindOfIoWait(): number {
+  const entry = ioWaitOfCurrent();
+  if (entry === null) return 0;
+  return kiocbOf(entry) === null ? 1 : 2;
+}
+
+/** The wait entry of a request. */
+class KiocbEntry extends WaitEntry {
+  readonly kiocb: Kiocb;
+
+  constructor(kiocb: Kiocb) {
+    super((entry, mode, key) => aio.parts.wake(kiocb, entry, mode, key), null, kiocb.mem);
+    this.kiocb = kiocb;
+  }
+}
+
+/** ki_wait as io_submit_one makes it: unlinked, with aio_wake_function(). */
+export function newKiocbEntry(k: Kiocb): WaitEntry {
+  return new KiocbEntry(k);
+}
+
+/** The request whose entry this is, or null for the entry of a task: io_wait_to_kiocb(). */
+export function kiocbOf(entry: WaitEntry): Kiocb | null {
+  return entry instanceof KiocbEntry ? entry.kiocb : null;
 }
 
 /** The thread for `nextSlot`: the current one, -1 in init. */

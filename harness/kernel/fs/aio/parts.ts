@@ -20,10 +20,7 @@ export interface AioParts {
   readonly contextUsers: 1 | 2;
   /** Encoding of the run list of a kiocb from step 7 of io_submit_one on: E, or N in trees with wait bits (A-R12). */
   readonly submitEncoding: RunState;
-  /** ioctx_alloc() takes aio_nr_lock to account the context, and lets it go. */
-  lockAioNr(site: string): Kernel<void>;
-  unlockAioNr(site: string): Kernel<void>;
-  /** The release of aio_nr_lock when the context is over the limit: the error path. */
+  /** In ioctx_alloc(), the release of aio_nr_lock when the context is over the limit: the error path. */
   setupRefused(site: string): Kernel<void>;
   /** [ctx_lock] Whether a request may still run, right before it does: false answers EINVAL to io_submit. */
   maySubmit(ctx: Kioctx): Kernel<boolean>;

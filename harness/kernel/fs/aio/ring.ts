@@ -144,14 +144,10 @@ export function* freeRing(ctx: Kioctx): Kernel<void> {
       'the last reference of a context unmaps its ring in an address space that is gone',
     );
   }
-  for (const range of unmapBetween(ring.base, ring.base + ring.size)) {
-    if (range.backing === ring) continue;
-    engine.observer.report(
-      'FOREIGN',
-      site,
-      'the last reference of a context unmaps a mapping that is not its ring',
-    );
-  }
+  const foreign = unmapBetween(ring.base, ring.base + ring.size)
+    .filter((range) => range.backing !== ring)
+    .reduce((bytes, range) => bytes + range.length, 0);
+  announceCtx('ring.unmap', ctx, Math.ceil(foreign / PAGE_SIZE), site);
   yield* upWrite(aio.mmapSem, site);
 }
 
@@ -175,6 +171,8 @@ export function* postEvent(ctx: Kioctx, event: IoEvent, site: string): Kernel<nu
   ring.kernel.events[ring.tail] = event;
   ring.tail = (ring.tail + 1) % ring.nr;
   yield* write(ring.kernel.tail, ring.tail, site);
+  if (ring.user !== ring.kernel) announceCtx('ring.hidden', ctx, ring.tail, site);
+  announceCtx('ctx.tail', ctx, peek(ring.kernel.tail), site);
   return ring.tail;
 }
 
@@ -191,7 +189,7 @@ export function* readEvent(ctx: Kioctx, site: string): Kernel<IoEvent | null> {
     // A slot that was never written is a page of zeros.
     event = { ...(kernel.events[head] ?? STALE) };
     yield* write(kernel.head, (head + 1) % nr, site);
-    announceCtx('event.read', ctx, (head + 1) % nr, site);
+    announceCtx('event.read', ctx, head, site);
   }
   yield* spinUnlock(lock, site);
   return event;
