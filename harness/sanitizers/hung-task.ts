@@ -1,9 +1,10 @@
 /**
- * Hung task, judged when nothing can run any more: a sleeper whose condition holds (lost wake-up), and a thread
- * that waits for a lock for ever. A sleeper whose condition does not hold is an outcome of the program.
+ * Hung task, judged when nothing can run any more: a sleeper whose condition holds (lost wake-up), one that no signal
+ * can wake, and a thread that waits for a lock for ever. An interruptible sleeper whose condition does not hold is an
+ * outcome of the program.
  */
 
-import { engine, Kind, MAX_OBJECTS, MAX_THREADS } from '../machine/index.ts';
+import { engine, Kind, MAX_OBJECTS, MAX_THREADS, type Condition } from '../machine/index.ts';
 import type { FindingList } from './findings.ts';
 import { isLockWait, type HeldLocks } from './held-locks.ts';
 import { threadName } from './names.ts';
@@ -45,8 +46,12 @@ export class HungTask {
 
   private sleeper(t: number): void {
     const condition = engine.waitsFor[t];
-    if (t >= engine.users || condition === null || !condition.holds()) return;
     const site = engine.pSite[t];
+    if (t >= engine.users) {
+      if (engine.daemon[t] === 0) this.neverEnds(t, condition);
+      return;
+    }
+    if (condition === null || !condition.holds()) return;
     const state = engine.pObj[t];
     const asleep = engine.log.lastOf[t];
     const wake = this.wakeEpoch[state] === this.epoch ? this.wakePosition[state] : -1;
@@ -56,6 +61,14 @@ export class HungTask {
       `${threadName(t)} sleeps at ${site} for ever although ${condition.describe()}; ${wakeWords(wake)}`,
       [wake, asleep].sort((a, b) => a - b),
     );
+  }
+
+  /** The task that ends the process: whatever it sleeps for, somebody owes it. */
+  private neverEnds(t: number, condition: Condition | null): void {
+    const site = engine.pSite[t];
+    const what = condition === null ? '' : `: ${condition.describe()}`;
+    const message = `the process never ends: ${threadName(t)} sleeps at ${site} for ever${what}`;
+    this.findings.add('HUNG', site, message, [engine.log.lastOf[t]]);
   }
 
   private lockWaiter(t: number, seen: Uint8Array): void {
