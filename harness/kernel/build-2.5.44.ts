@@ -3,6 +3,7 @@
  */
 
 import type { Kernel } from '../machine/index.ts';
+import { plainFiles, resetFileParts } from './fs/aio/file-parts.ts';
 import { commonSyscalls } from './calls.ts';
 import { newDriver, openDevice } from './drivers/char/eventpoll-device.ts';
 import type { Driver, EntryPoints } from './drivers/char/eventpoll.ts';
@@ -69,6 +70,7 @@ export function build2544(spec: string, parts: Parts2544): BuiltKernel {
       resetFiles(parts.hooks);
       resetMmap();
       resetSockets(parts.wakeAsync);
+      resetFileParts(plainFiles);
       resetNames(files);
     },
     exit,

@@ -2,6 +2,7 @@
 
 import type { Kernel } from '../machine/index.ts';
 import { commonSyscalls } from './calls.ts';
+import { plainFiles, resetFileParts } from './fs/aio/file-parts.ts';
 import { closeAll, mm, resetFiles } from './fs/file.ts';
 import { resetNames, type FileSystem } from './fs/namei.ts';
 import { fifoOpen, makePipe, newPipe } from './fs/pipe.ts';
@@ -34,6 +35,7 @@ export function build31(spec: string, _parts: Parts31): BuiltKernel {
       resetFiles({ fileInit() {}, *lastFput() {} });
       resetNames(FILES);
       resetSockets(null);
+      resetFileParts(plainFiles);
     },
     *exit(): Kernel<void> {
       for (const range of [...mm.all()]) mm.unmap(range);
