@@ -526,7 +526,8 @@ export class Engine {
     if (runnable) return 'abandoned';
     this.observer.quiet();
     if (blocked) return 'blocked';
-    for (let t = 0; t < scenario.threads; t++) if (this.oops[t] !== null) return 'done';
+    for (let t = 0; t < this.width; t++)
+      if (this.oops[t] !== null && this.context[t] === 'task') return 'done';
     if (scenario.exit !== undefined) {
       this.exiting = true;
       this.runInline(scenario.exit());

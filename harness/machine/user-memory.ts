@@ -1,7 +1,8 @@
 /** The address space of the process: ranges that are readable, writable or neither, and faulting copies. */
 
-import { engine, type Kernel } from './engine.ts';
+import { engine, type Kernel, type OpObject } from './engine.ts';
 import { injectFault } from './memory.ts';
+import { Kind } from './op.ts';
 
 /** Addresses from here on belong to the kernel (i386 split). */
 export const PAGE_OFFSET = 0xc0000000;
@@ -22,6 +23,12 @@ export interface Range {
 export class UserMemory {
   private readonly ranges: Range[] = [];
   private nextFree = 0x40000000;
+  /** Parts that several threads touch with nothing that orders them: each access is an operation. */
+  private readonly racy: {
+    readonly start: number;
+    readonly end: number;
+    readonly object: OpObject;
+  }[] = [];
 
   /** Maps `length` bytes (rounded up to pages) at a fresh address and answers the range. */
   map(length: number, readable: boolean, writable: boolean, backing: unknown = null): Range {
@@ -78,6 +85,17 @@ export class UserMemory {
     range.stored.set(offset, value);
   }
 
+  /** From here on accesses to these bytes are operations on the object. */
+  race(start: number, length: number, object: OpObject): void {
+    this.racy.push({ start, end: start + length, object });
+  }
+
+  /** What an access to that address is an operation on, or null. */
+  racedAt(address: number): OpObject | null {
+    if (this.racy.length === 0) return null;
+    return this.racy.find((r) => address >= r.start && address < r.end)?.object ?? null;
+  }
+
   load(address: number): unknown {
     const range = this.find(address);
     return range === null ? undefined : range.stored.get(address - range.start);
@@ -88,6 +106,18 @@ export class UserMemory {
 function overwrite(range: Range, offset: number, end: number): void {
   for (const [at, old] of range.stored)
     if (at > offset && at < end && typeof old === 'string') range.stored.delete(at);
+}
+
+/** An access to user memory: an operation where threads race for it, nothing elsewhere. */
+export function* touchUser(
+  mm: UserMemory,
+  address: number,
+  write: boolean,
+  site: string,
+): Kernel<void> {
+  const object = mm.racedAt(address);
+  if (object !== null && !engine.inline)
+    yield* engine.submit(write ? Kind.WRITE : Kind.READ, object, 0, site);
 }
 
 /**
@@ -112,6 +142,7 @@ export function* copyToUser(
     return true;
   }
   if (!mm.permits(address, length, true)) return false;
+  yield* touchUser(mm, address, true, site);
   mm.store(address, value);
   return true;
 }
@@ -125,5 +156,7 @@ export function* copyFromUser(
 ): Kernel<boolean> {
   engine.observer.mightSleep(site);
   if (yield* injectFault(site)) return false;
-  return address < PAGE_OFFSET && mm.permits(address, length, false);
+  if (address >= PAGE_OFFSET || !mm.permits(address, length, false)) return false;
+  yield* touchUser(mm, address, false, site);
+  return true;
 }

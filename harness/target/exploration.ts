@@ -7,7 +7,7 @@ import type { Branch } from '../explore/frontier.ts';
 import { Replay } from '../explore/replay.ts';
 import type { StrategyEntry } from '../explore/strategies.ts';
 import { formatSchedule, parseSchedule, scheduleOf } from '../explore/token.ts';
-import { signatureOf, type Finding, type History } from '../history/history.ts';
+import { signatureOf, type Finding, type History, type Result } from '../history/history.ts';
 import { engine, type EndReason, type Strategy } from '../machine/index.ts';
 import { programHash } from '../program/print.ts';
 import type { Program } from '../program/program.ts';
@@ -333,8 +333,13 @@ function historyKey(history: History): string {
   }
   points.sort((a, b) => a.at - b.at);
   const results = history.calls.map((r) => {
-    const data = r.result.kind === 'bytes' ? r.result.data : '';
-    return `${formatResult(r.result)}${data}@${r.elapsed?.ms ?? 0}`;
+    return `${formatResult(r.result)}${contentOf(r.result)}@${r.elapsed?.ms ?? 0}`;
   });
   return `${points.map((p) => p.id).join('')};${results.join(';')}`;
+}
+
+/** What a result says beyond its text. */
+function contentOf(result: Result): string {
+  if (result.kind === 'bytes') return result.data;
+  return result.kind === 'completions' ? JSON.stringify(result.events) : '';
 }

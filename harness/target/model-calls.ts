@@ -4,58 +4,28 @@
  * One function per call name, all alike: marshal into user memory, call, read back.
  */
 
-import { errnoName, syscallOf } from '../abi/index.ts';
+import { syscallOf } from '../abi/index.ts';
 import type { ReportedEvent, Result } from '../history/history.ts';
 import { loadSlots } from '../kernel/drivers/char/eventpoll-map.ts';
 import { mappingsAt } from '../kernel/mm/mmap-2.5.44.ts';
-import type { BuiltKernel } from '../kernel/kernel.ts';
 import type { Kernel } from '../machine/index.ts';
 import type { Arg, Call } from '../program/program.ts';
+import { AIO_MARSHAL } from './model-aio.ts';
 import {
-  Arenas,
-  Scope,
-  Symbols,
-  bitsOf,
-  fdOf,
-  intOf,
-  labelOf,
-  labelled,
-  positional,
-} from './model-values.ts';
-
-/** What a call needs to know about who makes it. */
-export interface Caller {
-  readonly kernel: BuiltKernel;
-  /** 2.5.44 with sys_epoll: events by value, batches through the mapped buffer. */
-  readonly sysEpoll: boolean;
-  /** -1 is init. */
-  readonly thread: number;
-  readonly scope: Scope;
-  readonly symbols: Symbols;
-  readonly arenas: Arenas;
-  /** Descriptor number → symbol of the registration, for kernels that report numbers. */
-  readonly numberNames: Map<number, string>;
-}
+  EVENT_SIZE,
+  descriptors,
+  eventsAt,
+  sys,
+  value,
+  type Caller,
+  type Marshal,
+} from './model-caller.ts';
+import { bitsOf, fdOf, intOf, labelOf, labelled, positional } from './model-values.ts';
 
 export interface PollfdValue {
   readonly fd: number;
   readonly events: number;
   readonly revents: number;
-}
-
-type Marshal = (c: Caller, args: readonly Arg[], call: Call) => Kernel<Result>;
-
-function* sys(c: Caller, name: string, args: readonly number[]): Kernel<number> {
-  const syscall = c.kernel.syscalls.get(name);
-  return syscall === undefined ? -38 : yield* syscall(args);
-}
-
-function value(r: number): Result {
-  return r < 0 ? { kind: 'errno', errno: errnoName(-r) } : { kind: 'value', value: r };
-}
-
-function descriptors(r: number, fds: readonly number[]): Result {
-  return r < 0 ? { kind: 'errno', errno: errnoName(-r) } : { kind: 'fds', fds };
 }
 
 /** A call whose raw arguments are computed one by one. */
@@ -130,7 +100,6 @@ function* write(c: Caller, args: readonly Arg[]): Kernel<Result> {
 }
 
 const POLLFD_SIZE = 8;
-const EVENT_SIZE = 12;
 
 /** Stores a pollfd array and answers its length. Registrations through the device are named here. */
 function storePollfds(c: Caller, arg: Arg, address: number): number {
@@ -202,7 +171,7 @@ function* epollWait(c: Caller, args: readonly Arg[], call: Call): Kernel<Result>
   }
   const address = c.arenas.bufferFor(given, c.thread, EVENT_SIZE);
   const r = yield* sys(c, 'epoll_wait', [epfd, address, intOf(args[1]), intOf(args[2])]);
-  return r < 0 ? value(r) : eventsAt(c, address, r);
+  return r < 0 ? value(r) : { kind: 'events', events: eventsAt(c, address, r) };
 }
 
 /** What a sys_epoll wait returned: pollfds in the mapped buffer. */
@@ -215,18 +184,6 @@ function* batch(c: Caller, address: number, count: number): Kernel<Result> {
   }));
   const unread = count - slots.length;
   return unread === 0 ? { kind: 'events', events } : { kind: 'events', events, unread };
-}
-
-function eventsAt(c: Caller, address: number, count: number): Result {
-  const events: ReportedEvent[] = [];
-  for (let i = 0; i < count; i++) {
-    // The kernel stored an epoll_event here: that is what the call promised.
-    const e = c.kernel.mm.load(address + EVENT_SIZE * i) as
-      { readonly events: number; readonly data: number } | undefined;
-    // A store to an address that the process cannot read back (a kernel address) shows as nothing.
-    if (e !== undefined) events.push({ name: c.symbols.nameOf(e.data), mask: e.events >>> 0 });
-  }
-  return { kind: 'events', events };
 }
 
 function* epollPwait(c: Caller, args: readonly Arg[], call: Call): Kernel<Result> {
@@ -244,7 +201,7 @@ function* epollPwait(c: Caller, args: readonly Arg[], call: Call): Kernel<Result
     maskAddress,
     intOf(labelled(call.args, 'sigsetsize'), 8),
   ]);
-  return r < 0 ? value(r) : eventsAt(c, address, r);
+  return r < 0 ? value(r) : { kind: 'events', events: eventsAt(c, address, r) };
 }
 
 function* open(c: Caller, args: readonly Arg[]): Kernel<Result> {
@@ -350,6 +307,7 @@ const MARSHAL: Readonly<Record<string, Marshal>> = {
   ioctl,
   mmap,
   munmap,
+  ...AIO_MARSHAL,
 };
 
 /** Slot of `T2`: 1. */

@@ -3,6 +3,7 @@
 import { isSysEpoll, kernelIdOf } from '../abi/index.ts';
 import type { CallRecord, History, Result } from '../history/history.ts';
 import { kernelConfig, type BuiltKernel } from '../kernel/kernel.ts';
+import { resetSlots, type SlotNeeds } from '../kernel/slots.ts';
 import {
   engine,
   faults,
@@ -16,8 +17,14 @@ import {
 } from '../machine/index.ts';
 import { MAX_THREADS } from '../machine/op.ts';
 import type { Call, Program } from '../program/program.ts';
+import { metaOf } from '../program/meta.ts';
 import { matches } from '../program/values.ts';
-import { invoke, type Caller } from './model-calls.ts';
+import { ExitTask } from './exit-task.ts';
+import { invoke } from './model-calls.ts';
+import type { Caller } from './model-caller.ts';
+import { Iocbs } from './model-iocbs.ts';
+import { contextsDie, racesOnDescriptors } from './model-races.ts';
+import { slotNeedsOf } from './model-slots.ts';
 import { Arenas, Scope, Symbols } from './model-values.ts';
 
 export interface ModelRunOptions {
@@ -41,6 +48,8 @@ interface Slot {
 }
 
 const INIT = -1;
+/** Calls that send signals. */
+const SIGNALLING = new Set(['kill', 'exit_group']);
 const HANG: Result = { kind: 'hang' };
 const KILLED: Result = { kind: 'killed' };
 
@@ -59,6 +68,10 @@ export class ModelRun implements Scenario {
   private readonly scopes: Scope[];
   private readonly symbols = new Symbols();
   private readonly numberNames = new Map<number, string>();
+  private readonly iocbs: Iocbs;
+  private readonly needs: SlotNeeds;
+  /** Ends the process, in programs with AIO. */
+  private readonly exitTask: ExitTask | null;
   private readonly hasSignals: boolean;
   private readonly tableRaces: boolean;
   private readonly flagsRace: boolean;
@@ -75,17 +88,36 @@ export class ModelRun implements Scenario {
     );
     this.scopes = program.threads.map(() => new Scope(this.outer));
     this.arenas = new Arenas(kernel.mm);
+    this.iocbs = new Iocbs(program, kernel.mm);
+    this.needs = slotNeedsOf(program, kernel.spec);
+    const { exitMm } = kernel;
+    this.exitTask =
+      this.needs.exit && exitMm !== undefined ? new ExitTask(this.threads, () => exitMm()) : null;
     this.initCaller = this.callerOf(INIT, this.outer);
     this.callers = this.scopes.map((scope, thread) => this.callerOf(thread, scope));
-    this.hasSignals = program.threads.some((calls) => calls.some((c) => c.name === 'kill'));
+    this.hasSignals = program.threads.flat().some((c) => SIGNALLING.has(c.name));
     this.flagsRace = this.threads > 1 && program.threads.flat().some((c) => c.name === 'fcntl');
     this.tableRaces = racesOnDescriptors(program);
   }
 
-  *init(): Kernel<void> {
+  /** What the header says of the kernel and its machine. */
+  private configure(): void {
+    const number = (key: string, otherwise: number): number =>
+      Number(metaOf(this.program, key) ?? otherwise);
     kernelConfig.hz = this.options.hz;
     kernelConfig.closesInThreads = this.tableRaces;
     kernelConfig.flagsRace = this.flagsRace;
+    kernelConfig.contextsDie = contextsDie(this.program);
+    kernelConfig.longBits = metaOf(this.program, 'long-bits') === '64' ? 64 : 32;
+    kernelConfig.jiffiesStart = number('jiffies', 0);
+    kernelConfig.aioRing = number('ring', 0);
+    kernelConfig.aioMaxNr = number('aio-max-nr', 65536);
+    kernelConfig.diskSlots = number('slots', 0);
+    kernelConfig.diskService = number('service', 0);
+  }
+
+  *init(): Kernel<void> {
+    this.configure();
     taskConfig.signalsInUse = this.hasSignals;
     faults.perThread = this.options.faults;
     faults.taken.fill(0);
@@ -93,7 +125,9 @@ export class ModelRun implements Scenario {
     resetMemory();
     resetTimers();
     resetTasks(this.threads);
+    resetSlots(this.threads, this.needs);
     this.kernel.boot();
+    this.exitTask?.start();
     for (const slot of this.initSlots) resetSlot(slot);
     for (const slots of this.threadSlots) for (const slot of slots) resetSlot(slot);
     this.resetCallers();
@@ -103,37 +137,49 @@ export class ModelRun implements Scenario {
   /** The callers are made once; what they know of a run is forgotten. */
   private resetCallers(): void {
     this.arenas.reset(this.kernel.mm);
+    this.iocbs.reset(this.kernel.mm);
     this.numberNames.clear();
     this.outer.clear();
     for (const scope of this.scopes) scope.clear();
   }
 
   private callerOf(thread: number, scope: Scope): Caller {
-    const { kernel, sysEpoll, symbols, arenas, numberNames } = this;
-    return { kernel, sysEpoll, thread, scope, symbols, arenas, numberNames };
+    const { kernel, sysEpoll, threads, symbols, arenas, numberNames, iocbs } = this;
+    return { kernel, sysEpoll, thread, threads, scope, symbols, arenas, numberNames, iocbs };
   }
 
   *body(thread: number): Kernel<void> {
     const caller = this.callers[thread];
     const slots = this.threadSlots[thread];
-    for (const slot of slots) yield* this.perform(slot, caller, slots);
+    for (const slot of slots) if (!(yield* this.perform(slot, caller, slots))) break;
+    if (this.exitTask !== null) yield* this.exitTask.threadEnds(thread);
   }
 
   *exit(): Kernel<void> {
-    yield* this.kernel.exit();
+    if (this.exitTask === null) yield* this.kernel.exit();
   }
 
-  private *perform(slot: Slot, caller: Caller, own: readonly Slot[]): Kernel<void> {
-    if (!this.isWanted(slot, own)) return;
+  /** Makes a call if it is wanted; false if the thread ends with it. */
+  private *perform(slot: Slot, caller: Caller, own: readonly Slot[]): Kernel<boolean> {
+    if (!this.isWanted(slot, own)) return true;
     // A signal that came while the thread was in user mode has had its handler by now.
-    if (this.hasSignals && slot.thread !== INIT) yield* handleSignals('signal delivery');
+    if (yield* this.isKilled(slot)) return false;
     slot.reached = true;
     slot.from = engine.indexOf(engine.current);
     slot.startTick = engine.jiffies;
     slot.result = yield* invoke(caller, slot.call);
     slot.endTick = engine.jiffies;
     slot.to = engine.indexOf(engine.current);
-    if (this.hasSignals && slot.thread !== INIT) yield* handleSignals('signal delivery');
+    if (slot.call.name === 'exit_group') return false;
+    if (!(yield* this.isKilled(slot))) return true;
+    slot.result = KILLED;
+    return false;
+  }
+
+  /** On the border to user mode: handles what signals are pending; true if one of them ends the thread. */
+  private *isKilled(slot: Slot): Kernel<boolean> {
+    if (!this.hasSignals || slot.thread === INIT) return false;
+    return (yield* handleSignals('signal delivery')).includes('SIGKILL');
   }
 
   private isWanted(slot: Slot, own: readonly Slot[]): boolean {
@@ -244,37 +290,6 @@ function span(slot: Slot, own: readonly number[], returned: boolean): readonly [
   if (!returned) return [slot.from < own.length ? start : behind, Infinity];
   if (slot.to === slot.from) return [behind, behind];
   return [start, own[slot.to - 1]];
-}
-
-const MAKES = new Set([
-  'pipe',
-  'pipe2',
-  'socketpair',
-  'accept',
-  'connect',
-  'listen',
-  'dup',
-  'dup2',
-  'open',
-  'epoll_create',
-]);
-
-/**
- * Whether lookups of descriptors race with anything: a thread closes or replaces one, or makes one while another
- * thread guesses numbers.
- */
-function racesOnDescriptors(program: Program): boolean {
-  const calls = program.threads.flat();
-  if (calls.some((c) => c.name === 'close' || c.name === 'dup2' || c.name === 'munmap'))
-    return true;
-  // A second open of a pipe end: the counts of its ends, which poll looks at, change as with a close.
-  if (calls.some((c) => c.name === 'open' && c.args[1]?.kind === 'name')) return true;
-  const makes = calls.some((c) => MAKES.has(c.name));
-  const guesses = calls.some((c) =>
-    c.args.some((a) => a.kind === 'int' && c.name !== 'epoll_wait'),
-  );
-  const createsSet = calls.some((c) => c.name === 'epoll_create');
-  return createsSet || (makes && guesses);
 }
 
 /** Slots of threads above the program's: timers and workers. */

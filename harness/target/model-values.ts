@@ -123,6 +123,11 @@ const POINTERS: Readonly<Record<PointerName, number>> = {
   KERNEL: 0xc0001000,
 };
 
+/** The address that a bad pointer stands for. */
+export function pointerAddress(where: PointerName): number {
+  return POINTERS[where];
+}
+
 /** Buffers of the calling threads in the address space of the process. */
 export class Arenas {
   private mm: UserMemory;

@@ -9,6 +9,7 @@ import { explainRun, type ToExplain } from './counterexample.ts';
 import { Exploration } from './exploration.ts';
 import { isModelled } from './model-calls.ts';
 import { ModelRun } from './model-run.ts';
+import { refusalOfSlots } from './model-slots.ts';
 import type { Behaviour, RunOptions, Target } from './target.ts';
 import type { CounterexampleView } from '../history/counterexample.ts';
 
@@ -61,7 +62,7 @@ export class ModelTarget implements Target {
       if (!spec.exists(id))
         return `${call.name}() does not exist on ${this.selector}: it is on ${spec.where}`;
     }
-    return null;
+    return refusalOfSlots(program, this.selector);
   }
 
   run(program: Program, options: RunOptions): Behaviour {
