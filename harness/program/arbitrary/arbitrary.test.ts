@@ -15,6 +15,7 @@ import {
   type Program,
 } from '../index.ts';
 import {
+  AIO_KERNELS,
   arbitraryCall,
   arbitraryKernelSpec,
   arbitraryProgram,
@@ -35,7 +36,7 @@ const KERNELS = [
   'host',
 ];
 
-const AIO_KERNELS = [
+const WITH_AIO = [
   '2.6.20+fs-aio+aio-epoll-wait',
   '2.6.20+fs-aio+aio-epoll-wait+aio-fallback-nonblock',
   '3.1',
@@ -69,7 +70,7 @@ t.test('generated programs are valid, fit their kernel and survive the text form
   for (const kernel of KERNELS) {
     t.doesNotThrow(() => assertProgramLaws(kernel, 1500), kernel);
   }
-  for (const kernel of AIO_KERNELS) {
+  for (const kernel of WITH_AIO) {
     t.doesNotThrow(() => assertProgramLaws(kernel, 800), kernel);
   }
 });
@@ -101,7 +102,7 @@ t.test('programs for kernels without AIO are the ones they always were', async (
 });
 
 t.test('shrunk programs are valid, strictly smaller and come once', async (t) => {
-  for (const kernel of [...KERNELS, ...AIO_KERNELS]) {
+  for (const kernel of [...KERNELS, ...WITH_AIO]) {
     const programs = fc.sample(
       arbitraryProgram({ profile: profileOf(kernel), threads: { min: 1, max: 4 } }),
       { seed: SEED, numRuns: 60 },
@@ -257,12 +258,16 @@ t.test('single calls, kernel specs and schedules keep their laws', async (t) => 
   const spec = fc.property(arbitraryKernelSpec(), (text) =>
     /^2\.(6\.20$|5\.44\+sys_epoll-v11)/.test(text),
   );
+  const aioSpec = fc.property(arbitraryKernelSpec(AIO_KERNELS), (text) =>
+    /^(2\.6\.20(\+fs-aio(\+aio-.*)?)?|3\.1(\+.*)?)$/.test(text),
+  );
   const schedule = fc.property(arbitrarySchedule({ threads: 3 }), (runs) =>
     runs.every(([thread, steps], i) => thread < 3 && steps > 0 && runs[i - 1]?.[0] !== thread),
   );
 
   t.doesNotThrow(() => fc.assert(valid, { seed: SEED, numRuns: 500 }));
   t.doesNotThrow(() => fc.assert(spec, { seed: SEED }));
+  t.doesNotThrow(() => fc.assert(aioSpec, { seed: SEED }));
   t.doesNotThrow(() => fc.assert(schedule, { seed: SEED }));
 });
 

@@ -21,6 +21,24 @@ export const EPOLL_KERNELS: readonly KernelChoice[] = [
   },
 ];
 
+/** The kernels with AIO that are modelled. */
+export const AIO_KERNELS: readonly KernelChoice[] = [
+  { base: '2.6.20', required: [], optional: ['fs-aio'] },
+  {
+    base: '2.6.20',
+    required: ['fs-aio', 'aio-epoll-wait'],
+    optional: ['aio-fallback-nonblock', 'aio-epoll-timer-sync'],
+  },
+  { base: '3.1', required: [], optional: ['no-plug'] },
+  { base: '3.1', required: ['kiocb-batch-v2'], optional: [] },
+  { base: '3.1', required: ['kiocb-batch-v3'], optional: [] },
+  {
+    base: '3.1',
+    required: ['kiocb-batch-v3', 'batch-accounting-fix'],
+    optional: ['batch-wakeup-fix'],
+  },
+];
+
 /** Specs such as `2.5.44+sys_epoll-v11+epoll-acsem`; they shrink to fewer patches. */
 export function arbitraryKernelSpec(
   kernels: readonly KernelChoice[] = EPOLL_KERNELS,
