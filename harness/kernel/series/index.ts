@@ -4,9 +4,13 @@ import { build2544, plain2544 } from '../build-2.5.44.ts';
 import { build2620, plain2620 } from '../build-2.6.20.ts';
 import { build31, plain31 } from '../build-3.1.ts';
 import type { BuiltKernel } from '../kernel.ts';
+import { aioEpollTimerSync } from './aio-epoll-timer-sync.ts';
+import { aioEpollWait } from './aio-epoll-wait.ts';
+import { aioFallbackNonblock } from './aio-fallback-nonblock.ts';
 import { base, type Base } from './base.ts';
 import { epollAcsem } from './epoll-acsem.ts';
 import { epollAddAndTest } from './epoll-add-and-test.ts';
+import { fsAio } from './fs-aio.ts';
 import type { PatchInfo } from './patch.ts';
 import { sysEpollV11 } from './sys_epoll-v11.ts';
 
@@ -25,7 +29,7 @@ const BASES: readonly Base[] = [
     name: '2.6.20',
     title: 'Linux 2.6.20: eventpoll as merged, AIO with retries',
     plain: plain2620,
-    patches: [],
+    patches: [fsAio, aioEpollWait, aioEpollTimerSync, aioFallbackNonblock],
     build: build2620,
   }),
   base({
