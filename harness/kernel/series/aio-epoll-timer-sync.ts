@@ -20,7 +20,7 @@ export const aioEpollTimerSync: Patch<Parts2620> = {
   title: 'the destructor of an epoll iocb waits for the handler of its timer: a deadlock',
   seed: AIO_EPOLL_MAIL,
   base: '2.6.20',
-  requires: ['aio-epoll-wait'],
+  requires: ['fs-aio', 'aio-epoll-wait'],
   replaces: ['aio_free_iocb_timer'],
   apply: (parts) => ({
     ...parts,

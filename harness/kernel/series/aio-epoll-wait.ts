@@ -287,8 +287,9 @@ export const aioEpollWait: Patch<Parts2620> = {
   title: 'IOCB_CMD_EPOLL_WAIT: an epoll_wait as an iocb, run again whenever the set is woken',
   seed: AIO_EPOLL_MAIL,
   base: '2.6.20',
-  // Posted on top of fs-aio; alone it shows what it needs from there.
+  // Alone it shows what it needs from there (A-B37).
   requires: [],
+  postedOn: ['fs-aio'],
   replaces: ['aio_setup_iocb', 'ep_poll', 'ep_alloc', 'ioctx_alloc'],
   apply: (parts) => ({
     ...parts,

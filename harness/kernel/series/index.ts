@@ -158,12 +158,12 @@ export interface KernelListing {
   readonly seed: string | null;
 }
 
-/** The plain bases, and each patch on the smallest series that it needs. */
+/** The plain bases, and each patch on the series it was posted on, else on the smallest that it needs. */
 export function listKernels(): readonly KernelListing[] {
   return BASES.flatMap((base) => [
     { spec: base.name, title: base.title, seed: null },
     ...base.patches.map((patch) => ({
-      spec: [base.name, ...prerequisitesOf(patch.name), patch.name].join('+'),
+      spec: [base.name, ...(patch.postedOn ?? prerequisitesOf(patch.name)), patch.name].join('+'),
       title: patch.title,
       seed: patch.seed,
     })),

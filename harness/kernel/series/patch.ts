@@ -12,6 +12,8 @@ export interface PatchInfo {
   readonly base: string;
   /** Patches that must stand before it. */
   readonly requires: readonly string[];
+  /** Patches that it was posted on top of, when it applies without them as well: listings show it there. */
+  readonly postedOn?: readonly string[];
   /** Patches that cannot stand in the same series, for instance other versions of this one. */
   readonly excludes?: readonly string[];
   /** The functions it replaces or adds, by their names in the kernel. */
