@@ -1,45 +1,67 @@
 /** Linux 3.1: the files of 2.6.20, AIO on a block device, and no epoll. */
 
 import type { Kernel } from '../machine/index.ts';
+import { newDisk, openDisk } from './block/disk.ts';
+import { resetQueue, sysDiskStat } from './block/queue.ts';
+import { bootDisk } from './block/disk.ts';
+import { sysDiskStat } from './block/queue.ts';
 import { commonSyscalls } from './calls.ts';
 import { plainFiles, resetFileParts } from './fs/aio/file-parts.ts';
+import type { AioParts } from './fs/aio/parts.ts';
+import { aio31 } from './fs/aio/parts-3.1.ts';
+import { aioSyscalls, bootAio, exitProcess } from './fs/aio/plain.ts';
 import { closeAll, mm, resetFiles } from './fs/file.ts';
-import { resetNames, type FileSystem } from './fs/namei.ts';
+import { resetNames, type Opener } from './fs/namei.ts';
 import { fifoOpen, makePipe, newPipe } from './fs/pipe.ts';
 import type { BuiltKernel } from './kernel.ts';
 import { resetSockets } from './net/socket.ts';
 
 /** What patches replace in a 3.1 kernel. */
-export type Parts31 = Readonly<Record<never, never>>;
+export interface Parts31 {
+  readonly aio: AioParts;
+}
 
 /** 3.1 as released. */
-export const plain31: Parts31 = {};
+export const plain31: Parts31 = { aio: aio31 };
 
-const FILES: FileSystem = {
-  makeFifo() {
-    const pipe = newPipe(true);
-    return (flags) => fifoOpen(pipe, flags);
-  },
-  devices: new Map(),
-};
+function makeFifo(): Opener {
+  const pipe = newPipe(true);
+  return (flags) => fifoOpen(pipe, flags);
+}
+
+/** The devices of a kernel; called from boot. */
+function devices(): Map<string, Opener> {
+  const disk = newDisk();
+  // eslint-disable-next-line require-yield -- this open cannot sleep
+  const open: Opener = function* (flags) {
+    return openDisk(disk, flags);
+  };
+  return new Map([['/dev/sda', open]]);
+}
 
 /** A bootable kernel of these parts; `spec` is the name it answers to. */
-export function build31(spec: string, _parts: Parts31): BuiltKernel {
+export function build31(spec: string, parts: Parts31): BuiltKernel {
+  const syscalls = commonSyscalls(makePipe);
+  for (const [name, call] of aioSyscalls) syscalls.set(name, call);
+  syscalls.set('disk_stat', sysDiskStat);
   return {
     spec,
-    syscalls: commonSyscalls(makePipe),
+    syscalls,
     get mm() {
       return mm;
     },
     boot() {
       resetFiles({ fileInit() {}, *lastFput() {} });
-      resetNames(FILES);
+      resetQueue();
+      resetNames({ makeFifo, devices: devices() });
       resetSockets(null);
       resetFileParts(plainFiles);
+      bootAio(parts.aio);
     },
     *exit(): Kernel<void> {
       for (const range of [...mm.all()]) mm.unmap(range);
       yield* closeAll('do_exit');
     },
+    exitMm: exitProcess,
   };
 }

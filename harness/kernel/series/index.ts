@@ -8,10 +8,16 @@ import { aioEpollTimerSync } from './aio-epoll-timer-sync.ts';
 import { aioEpollWait } from './aio-epoll-wait.ts';
 import { aioFallbackNonblock } from './aio-fallback-nonblock.ts';
 import { base, type Base } from './base.ts';
+import { batchAccountingFix } from './batch-accounting-fix.ts';
+import { batchWakeupFix } from './batch-wakeup-fix.ts';
 import { epollAcsem } from './epoll-acsem.ts';
 import { epollAddAndTest } from './epoll-add-and-test.ts';
 import { fsAio } from './fs-aio.ts';
+import { kiocbBatchV2 } from './kiocb-batch-v2.ts';
+import { kiocbBatchV3 } from './kiocb-batch-v3.ts';
+import { noPlug } from './no-plug.ts';
 import type { PatchInfo } from './patch.ts';
+import { strayUnlockBh } from './stray-unlock-bh.ts';
 import { sysEpollV11 } from './sys_epoll-v11.ts';
 
 export type { Patch, PatchInfo } from './patch.ts';
@@ -36,7 +42,14 @@ const BASES: readonly Base[] = [
     name: '3.1',
     title: 'Linux 3.1: AIO on a block device, one kiocb at a time, plugged; no epoll here',
     plain: plain31,
-    patches: [],
+    patches: [
+      kiocbBatchV2,
+      kiocbBatchV3,
+      noPlug,
+      batchAccountingFix,
+      batchWakeupFix,
+      strayUnlockBh,
+    ],
     build: build31,
   }),
 ];

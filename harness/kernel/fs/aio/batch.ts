@@ -1,0 +1,85 @@
+/**
+ * Batches of kiocbs (A-R137 to A-R139): io_submit allocates up to 32 at a time, admits all of them under one hold of
+ * ctx_lock, and hands out one for each iocb. What the versions of the patch have alike.
+ *
+ * After the patches of 2011-09-21 and 2011-09-22 to fs/aio.c, in own words.
+ */
+
+import {
+  bugOn,
+  injectFault,
+  kfree,
+  listAdd,
+  plainWrite,
+  type Kernel,
+} from '../../../machine/index.ts';
+import { Kiocb, announce, type Kioctx } from './kioctx.ts';
+import type { Batch } from './parts.ts';
+
+/** KIOCB_BATCH_SIZE. */
+const BATCH_SIZE = 32;
+
+/** kiocb_batch_init() for a call with `nr` iocbs. */
+export function startBatch(nr: number): Batch {
+  return { remaining: nr, list: [] };
+}
+
+/** kiocb_batch_refill(): how many were admitted. */
+export type Refill = (ctx: Kioctx, batch: Batch) => Kernel<number>;
+
+/** aio_get_req() (A-R139): the first kiocb of the batch, refilled when it is empty; null for EAGAIN. */
+export function* getRequest(ctx: Kioctx, batch: Batch, refill: Refill): Kernel<Kiocb | null> {
+  if (batch.list.length === 0 && (yield* refill(ctx, batch)) === 0) return null;
+  const k = batch.list.shift() ?? null;
+  if (k !== null) announce('kiocb.handed', k, 0, 'aio_get_req');
+  return k;
+}
+
+/** Step 1 of A-R138: kiocbs in front of the batch until there are enough or memory is out; how many. */
+export function* allocate(ctx: Kioctx, batch: Batch): Kernel<number> {
+  const site = 'kiocb_batch_refill-1';
+  const want = Math.min(batch.remaining, BATCH_SIZE);
+  let allocated = 0;
+  for (; allocated < want; allocated++) {
+    if (yield* injectFault(site)) break;
+    batch.list.unshift(new Kiocb(ctx, site));
+  }
+  return allocated;
+}
+
+/** Step 5: what an unprivileged program can make true (A-B93). */
+export function assertNotNegative(avail: number): void {
+  bugOn(avail < 0, 'kiocb_batch_refill-5', `avail is ${avail}`);
+}
+
+/** [ctx_lock] Steps 7 and 8: gives back what the ring has no room for and admits the rest; how many that are. */
+export function admit(ctx: Kioctx, batch: Batch, allocated: number, avail: number): number {
+  const kept = avail < allocated ? trim(batch, allocated, avail) : allocated;
+  batch.remaining -= kept;
+  const site = 'kiocb_batch_refill-8';
+  for (const k of batch.list) {
+    linkActive(ctx, k, site);
+    ctx.reqsActive++;
+    announce('kiocb.admitted', k, ctx.reqsActive, site);
+  }
+  return kept;
+}
+
+/** Frees from the front until no more than `avail` are left (A-R143); how many are. */
+function trim(batch: Batch, allocated: number, avail: number): number {
+  let left = allocated;
+  for (const k of [...batch.list]) {
+    batch.list.shift();
+    kfree(k.mem, 'kiocb_batch_refill-7');
+    if (--left <= avail) break;
+  }
+  return left;
+}
+
+/** [ctx_lock] Pushes a kiocb on active_reqs. The one that was first, alive or not, gets a new neighbour. */
+function linkActive(ctx: Kioctx, k: Kiocb, site: string): void {
+  plainWrite(ctx.guard, site);
+  const first = ctx.active.first();
+  if (first !== null) plainWrite(first.guard, site);
+  listAdd(k.link, ctx.active);
+}

@@ -1,0 +1,25 @@
+/** AIO of 3.1 as released (A-R136): what it does differently from 2.6.20. */
+
+import { read, wakeUp } from '../../../machine/index.ts';
+import { finishPlug, startPlug } from '../../block/queue.ts';
+import type { AioParts } from './parts.ts';
+import { plainAio } from './plain.ts';
+
+/** A context that dies lets no request in any more and tells everybody; io_submit plugs the block device. */
+export const aio31: AioParts = {
+  ...plainAio,
+  *maySubmit(ctx) {
+    return (yield* read(ctx.dead, 'io_submit_one-9')) === 0;
+  },
+  *hasGone(ctx) {
+    return (yield* read(ctx.dead, 'read_events-6')) !== 0;
+  },
+  *wakeDestroyer(ctx, site) {
+    yield* wakeUp(ctx.wait, 0, 0, site);
+  },
+  *wakeReaders(ctx, site) {
+    yield* wakeUp(ctx.wait, 0, 0, site);
+  },
+  plug: startPlug,
+  unplug: finishPlug,
+};
