@@ -126,18 +126,24 @@ t.test('the report of a lost wake-up names the wake-up that came too early', asy
   t.same(found(tiny, [0, 1, 1]), []);
 });
 
-t.test('a task that sleeps for what never comes is no finding', async (t) => {
-  const tiny: Tiny = {
-    threads: [
-      function* () {
-        yield* setCurrentState(TaskState.INTERRUPTIBLE, 'S');
-        yield* schedule('SW5', { holds: () => false, describe: () => 'never' });
-      },
-    ],
-  };
+t.test(
+  'a task that sleeps for what never comes is HUNG only if no signal can wake it',
+  async (t) => {
+    const tiny = (state: number): Tiny => ({
+      threads: [
+        function* () {
+          yield* setCurrentState(state, 'S');
+          yield* schedule('SW5', { holds: () => false, describe: () => 'the moon is blue' });
+        },
+      ],
+    });
 
-  t.same(found(tiny), []);
-});
+    t.same(found(tiny(TaskState.INTERRUPTIBLE)), []);
+    const [finding] = details(tiny(TaskState.UNINTERRUPTIBLE));
+    t.match(finding, { detector: 'HUNG', site: 'SW5' });
+    t.match(finding.message, /^T1 sleeps at SW5, where no signal wakes it, until the moon is blue/);
+  },
+);
 
 t.test('whoever waits for a lock that is never let go is HUNG, with the owner named', async (t) => {
   const tiny = (dies: boolean, release = false): Tiny => ({

@@ -4,7 +4,14 @@
  * outcome of the program.
  */
 
-import { engine, Kind, MAX_OBJECTS, MAX_THREADS, type Condition } from '../machine/index.ts';
+import {
+  engine,
+  Kind,
+  MAX_OBJECTS,
+  MAX_THREADS,
+  TaskState,
+  type Condition,
+} from '../machine/index.ts';
 import type { FindingList } from './findings.ts';
 import { isLockWait, type HeldLocks } from './held-locks.ts';
 import { threadName } from './names.ts';
@@ -51,14 +58,19 @@ export class HungTask {
       if (engine.daemon[t] === 0) this.neverEnds(t, condition);
       return;
     }
-    if (condition === null || !condition.holds()) return;
     const state = engine.pObj[t];
+    const isLost = condition?.holds() ?? false;
+    if (!isLost && engine.state[state] !== TaskState.UNINTERRUPTIBLE) return;
     const asleep = engine.log.lastOf[t];
     const wake = this.wakeEpoch[state] === this.epoch ? this.wakePosition[state] : -1;
+    const what = condition === null ? 'something' : condition.describe();
+    const words = isLost
+      ? `sleeps at ${site} for ever although ${what}`
+      : `sleeps at ${site}, where no signal wakes it, until ${what}: for ever`;
     this.findings.add(
       'HUNG',
       site,
-      `${threadName(t)} sleeps at ${site} for ever although ${condition.describe()}; ${wakeWords(wake)}`,
+      `${threadName(t)} ${words}; ${wakeWords(wake)}`,
       [wake, asleep].sort((a, b) => a - b),
     );
   }
