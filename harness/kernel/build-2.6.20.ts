@@ -1,6 +1,7 @@
 /** The 2.6.20 kernel: its eventpoll, pipes and sockets behind the raw system calls. */
 
 import type { Kernel } from '../machine/index.ts';
+import { bootDisk } from './block/disk.ts';
 import { commonSyscalls } from './calls.ts';
 import { aioDevices } from './drivers/char/aio-devices.ts';
 import { plainFiles, resetFileParts, type FileParts } from './fs/aio/file-parts.ts';
@@ -19,6 +20,7 @@ import { fifoOpen, makePipe, newPipe } from './fs/pipe.ts';
 import type { AioParts } from './fs/aio/parts.ts';
 import { aioSyscalls, bootAio, exitProcess, plainAio } from './fs/aio/plain.ts';
 import type { BuiltKernel } from './kernel.ts';
+import { memorySyscalls } from './mm/mmap.ts';
 import { resetSockets } from './net/socket.ts';
 
 const FILES: FileSystem = {
@@ -46,7 +48,7 @@ export function build2620(spec: string, parts: Parts2620): BuiltKernel {
   syscalls.set('epoll_ctl', sysEpollCtl);
   syscalls.set('epoll_wait', sysEpollWait);
   syscalls.set('epoll_pwait', sysEpollPwait);
-  for (const [name, call] of aioSyscalls) syscalls.set(name, call);
+  for (const [name, call] of [...aioSyscalls, ...memorySyscalls]) syscalls.set(name, call);
   return {
     spec,
     syscalls,
@@ -55,7 +57,7 @@ export function build2620(spec: string, parts: Parts2620): BuiltKernel {
     },
     boot() {
       resetFiles(eventpollHooks);
-      resetNames({ ...FILES, devices: aioDevices() });
+      resetNames({ ...FILES, devices: new Map([...aioDevices(), ...bootDisk()]) });
       resetEventpoll();
       useEpollParts(parts.epoll);
       resetSockets(null);

@@ -22,7 +22,7 @@ export interface Range {
 
 export class UserMemory {
   private readonly ranges: Range[] = [];
-  private nextFree = 0x40000000;
+  private nextFree = 0x60000000;
   /** Parts that several threads touch with nothing that orders them: each access is an operation. */
   private readonly racy: {
     readonly start: number;
