@@ -1,8 +1,6 @@
 /** Linux 3.1: the files of 2.6.20, AIO on a block device, and no epoll. */
 
 import type { Kernel } from '../machine/index.ts';
-import { newDisk, openDisk } from './block/disk.ts';
-import { resetQueue, sysDiskStat } from './block/queue.ts';
 import { bootDisk } from './block/disk.ts';
 import { sysDiskStat } from './block/queue.ts';
 import { commonSyscalls } from './calls.ts';
@@ -29,16 +27,6 @@ function makeFifo(): Opener {
   return (flags) => fifoOpen(pipe, flags);
 }
 
-/** The devices of a kernel; called from boot. */
-function devices(): Map<string, Opener> {
-  const disk = newDisk();
-  // eslint-disable-next-line require-yield -- this open cannot sleep
-  const open: Opener = function* (flags) {
-    return openDisk(disk, flags);
-  };
-  return new Map([['/dev/sda', open]]);
-}
-
 /** A bootable kernel of these parts; `spec` is the name it answers to. */
 export function build31(spec: string, parts: Parts31): BuiltKernel {
   const syscalls = commonSyscalls(makePipe);
@@ -52,8 +40,7 @@ export function build31(spec: string, parts: Parts31): BuiltKernel {
     },
     boot() {
       resetFiles({ fileInit() {}, *lastFput() {} });
-      resetQueue();
-      resetNames({ makeFifo, devices: devices() });
+      resetNames({ makeFifo, devices: bootDisk() });
       resetSockets(null);
       resetFileParts(plainFiles);
       bootAio(parts.aio);

@@ -21,7 +21,6 @@ export function isWrite(k: Kiocb): boolean {
  */
 export function* rwVectRetry(k: Kiocb): Kernel<number> {
   const { file } = k;
-  if (file === null) return 0;
   const { ops } = file;
   const operation = isWrite(k) ? ops.aioWrite : ops.aioRead;
   if (operation === undefined) return 0;
@@ -56,5 +55,5 @@ function advance(k: Kiocb, transferred: number): void {
 
 /** For whoever tries again because poll says ready (A-R92): reports the loop that makes no headway, and bounds it. */
 export function spin(k: Kiocb, site: string): Kernel<void> {
-  return relaxIfStuck(k.file === null ? '' : k.file.ops.name, site);
+  return relaxIfStuck(k.file.ops.name, site);
 }
