@@ -8,6 +8,7 @@ import { searchText } from '../runner/execute.ts';
 import { replayCommand } from '../runner/job.ts';
 import { metaValue } from '../runner/load-case.ts';
 import { hzFor, optionsFor, type Overrides } from '../runner/run-options.ts';
+import { Checkpoint } from '../runner/checkpoint.ts';
 import { exploreShared } from '../runner/shared-exploration.ts';
 import {
   chooseTargets,
@@ -79,7 +80,8 @@ async function exploreOn(
   const limit = overrides.timeLimit ?? Infinity;
   const started = performance.now();
   const options = { ...optionsFor(one.program, overrides, name === 'host'), checks: checkHistory };
-  const behaviour = await runOn(target, one, jobsOf(line, overrides, name), hz, {
+  const sharing = sharingOf(line, overrides, name);
+  const behaviour = await runOn(target, one, sharing, hz, {
     ...options,
     interrupted: (executions) => {
       progress.tell(() => `${one.word} on ${name}: ${executions} executions`);
@@ -115,28 +117,39 @@ async function exploreOn(
   return ended(FAILED, `${behaviour.findings.length} findings on ${name}`);
 }
 
-/** Threads for the exploration: what can be shared is what the exact explorer does on a model. */
-function jobsOf(line: CommandLine, overrides: Overrides, name: string): number {
+interface Sharing {
+  readonly jobs: number;
+  readonly checkpoint: string | undefined;
+}
+
+/** Threads and checkpoint file: both are for what the exact explorer does on a model. */
+function sharingOf(line: CommandLine, overrides: Overrides, name: string): Sharing {
   const jobs = line.count('jobs') ?? 1;
-  if (jobs === 1) return 1;
+  const checkpoint = line.text('checkpoint');
+  const flag = checkpoint === undefined ? '--jobs' : '--checkpoint';
+  if (jobs === 1 && checkpoint === undefined) return { jobs, checkpoint };
   if (name === 'host')
-    throw new UsageError('Cannot use --jobs on the host: its runs would disturb each other');
-  if ((overrides.strategy ?? 'dpor') !== 'dpor')
-    throw new UsageError(
-      `Cannot use --jobs with --strategy ${overrides.strategy ?? ''}: only dpor can be shared`,
-    );
-  return jobs;
+    throw new UsageError(`Cannot use ${flag} on the host: it is for explorations of a model`);
+  const { strategy = 'dpor' } = overrides;
+  if (strategy !== 'dpor')
+    throw new UsageError(`Cannot use ${flag} with --strategy ${strategy}: it is for dpor only`);
+  return { jobs, checkpoint };
 }
 
 async function runOn(
   target: ExplainingTarget,
   one: OneProgram,
-  jobs: number,
+  { jobs, checkpoint: path }: Sharing,
   hz: number | undefined,
   options: RunOptions,
 ): Promise<Behaviour> {
-  if (jobs === 1) return await target.run(one.program, options);
-  return await exploreShared({ kernel: target.selector, hz, program: one.program, options, jobs });
+  const { program } = one;
+  if (jobs === 1 && path === undefined) return await target.run(program, options);
+  const kernel = target.selector;
+  const request = { kernel, hz, program, options, jobs };
+  if (path === undefined) return await exploreShared(request);
+  const checkpoint = new Checkpoint(path, kernel, program, options, hz);
+  return await exploreShared({ ...request, checkpoint });
 }
 
 function printBehaviour(b: Behaviour, strategy: string, place: Place): void {

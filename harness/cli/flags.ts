@@ -191,6 +191,13 @@ export const FLAGS: readonly FlagSpec[] = [
     verbs: ['run', 'explore'],
     help: 'worker threads; default: the processors (run), 1 (explore)',
   },
+  {
+    name: 'checkpoint',
+    type: 'text',
+    value: 'FILE',
+    verbs: ['explore'],
+    help: 'save a long exploration every 10 s; continue it if the file is there',
+  },
   { name: 'bail', type: 'switch', verbs: ['run'], help: 'stop after the first failure' },
   {
     name: 'reporter',

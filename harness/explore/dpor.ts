@@ -12,6 +12,7 @@ import {
   type Level,
   type Reversal,
   type Step,
+  type Twig,
 } from './frontier.ts';
 import { RaceFinder, type RaceMutation } from './races.ts';
 import { Sequence, depends } from './sequence.ts';
@@ -370,14 +371,35 @@ export class Dpor implements Strategy {
     if (this.finished || this.executions === 0) return null;
     const levels: Level[] = [];
     for (let d = this.floor; d <= this.keep; d++) {
-      const running = this.tree.firstChild(d === 0 ? ROOT : this.node[d - 1]);
-      const right = this.tree.twigsAfter(running);
-      levels.push({ step: this.tree.stepOf(running), left: this.asleepAt(d), right });
-      if (right.length === 0) continue;
+      const level = this.levelAt(d);
+      levels.push(level);
+      if (level.right.length === 0) continue;
       this.floor = d + 1;
       return levels;
     }
     return null;
+  }
+
+  /** Gives away all that is left: every level, and what lies below the step that would be next. */
+  surrender(): { readonly levels: Level[]; readonly below: Twig[] } {
+    if (this.finished) return { levels: [], below: [] };
+    if (this.executions === 0)
+      throw new HarnessBug('Cannot surrender a branch before it was begun');
+    const levels: Level[] = [];
+    for (let d = this.floor; d <= this.keep; d++) levels.push(this.levelAt(d));
+    const below = this.tree.twigsBelow(this.runningAt(this.keep));
+    this.finished = true;
+    return { levels, below };
+  }
+
+  private runningAt(d: number): number {
+    return this.tree.firstChild(d === 0 ? ROOT : this.node[d - 1]);
+  }
+
+  private levelAt(d: number): Level {
+    const running = this.runningAt(d);
+    const right = this.tree.twigsAfter(running);
+    return { step: this.tree.stepOf(running), left: this.asleepAt(d), right };
   }
 
   private asleepAt(d: number): Asleep[] {

@@ -23,6 +23,41 @@ function alone(scenario: Scenario, limit: number): Map<string, EndReason> | null
   return end === 'exhausted' ? traces : null;
 }
 
+/** Every trace, by explorers that give up at random; what is left is saved as text and read again. */
+function interrupted(scenario: Scenario, random: Prng): Seen {
+  let frontier = new Frontier();
+  const traces = new Map<string, EndReason>();
+  let executions = 0;
+  let leases = 0;
+  for (let lease = frontier.take(); lease !== null; lease = frontier.take()) {
+    leases++;
+    const dpor = new Dpor(engine, {}, lease.branch);
+    const see = (end: EndReason): void => {
+      executions++;
+      traces.set(engine.log.canonical(), end);
+    };
+    let gaveUp = false;
+    const taken = lease;
+    explore(engine, scenario, dpor, see, {
+      stop: () => {
+        for (const reversal of dpor.takeAbove()) frontier.insert(taken, reversal);
+        gaveUp = random.below(4) === 0;
+        return gaveUp;
+      },
+    });
+    if (!gaveUp) {
+      frontier.finish(lease);
+      continue;
+    }
+    const { levels, below } = dpor.surrender();
+    frontier.surrender(lease, levels, below);
+    const text = JSON.stringify(frontier.save());
+    frontier = new Frontier();
+    frontier.restore(JSON.parse(text));
+  }
+  return { traces, executions, leases };
+}
+
 /** Every trace, by explorers that share at random, with reversals that arrive late and in any order. */
 function shared(scenario: Scenario, random: Prng, late: boolean): Seen {
   const frontier = new Frontier();
@@ -87,5 +122,21 @@ t.test('explorers that share visit every trace once, however late they hear of e
   }
   t.comment(`${traces} traces, ${leases} branches`);
   t.ok(leases > programs, 'most explorations were really shared');
+  t.end();
+});
+
+t.test('an exploration that is saved and restored many times visits every trace once', (t) => {
+  const random = new Prng(SEED + 1);
+  let leases = 0;
+  for (let n = 0; n < programs; n++) {
+    const program = randomToy(random, n % 4 === 3);
+    const all = alone(toyScenario(program), 1000);
+    if (all === null) continue;
+    const seen = interrupted(toyScenario(program), random);
+    leases += seen.leases;
+    const wrong = compare(all, seen);
+    if (wrong !== '') t.fail(`${wrong}: ${JSON.stringify(program)}`);
+  }
+  t.ok(leases > programs, 'most explorations were really interrupted');
   t.end();
 });

@@ -7,6 +7,7 @@
  * what is asleep for a branch are the siblings to its left, whether finished, running or waiting.
  */
 
+import { HarnessBug } from '../machine/op.ts';
 import { depends, type Sequence } from './sequence.ts';
 
 /** One step of a wakeup tree: who goes, which alternative, and the footprint of the operation. */
@@ -62,6 +63,15 @@ interface Node {
   asleep: readonly Asleep[];
   /** Explored from here on without guidance: it covers whatever starts with it. */
   free: boolean;
+}
+
+/** A node as plain data; `waits` for a leaf that nobody has taken. */
+export interface SavedNode {
+  readonly step: Step;
+  readonly asleep: readonly Asleep[];
+  readonly free: boolean;
+  readonly waits: boolean;
+  readonly children: readonly SavedNode[];
 }
 
 /** A branch that is being explored, as the frontier knows it. */
@@ -129,6 +139,47 @@ export class Frontier {
     const path = [...way, node];
     if (twig.children.length === 0) this.waiting.push(path);
     for (const child of twig.children) this.hang(child, node, path);
+  }
+
+  /** The explorer gives back all that it has left: the siblings on these levels and what lies below the last step. */
+  surrender(lease: Lease, levels: readonly Level[], below: readonly Twig[]): void {
+    this.share(lease, levels);
+    const last = lease.path.at(-1) ?? this.root;
+    if (levels.length > 0) {
+      if (below.length === 0) this.waiting.push([...lease.path]);
+      for (const twig of below) this.hang(twig, last, lease.path);
+    }
+    this.finish(lease);
+  }
+
+  /** Everything that is left to do, as plain data. Nobody must be exploring. */
+  save(): SavedNode {
+    if (this.running > 0) throw new HarnessBug('Cannot save a frontier while somebody explores');
+    const waiting = new Set(this.waiting.map((path) => path.at(-1) ?? this.root));
+    const saved = (node: Node): SavedNode => ({
+      step: node.step,
+      asleep: node.asleep,
+      free: node.free,
+      waits: waiting.has(node),
+      children: node.children.map(saved),
+    });
+    return saved(this.root);
+  }
+
+  /** Goes on where a saved frontier stopped. */
+  restore(saved: SavedNode): void {
+    this.waiting.length = 0;
+    const fill = (node: Node, from: SavedNode, path: readonly Node[]): void => {
+      node.asleep = from.asleep;
+      node.free = from.free;
+      if (from.waits) this.waiting.push([...path]);
+      for (const child of from.children) {
+        const made = newNode(child.step);
+        node.children.push(made);
+        fill(made, child, [...path, made]);
+      }
+    };
+    fill(this.root, saved, []);
   }
 
   /** Inserts a reversal that the explorer of the lease found (5.3, step 2); true if it was not covered yet. */

@@ -101,7 +101,8 @@ export class WakeupTree {
     return twigs;
   }
 
-  private twigsBelow(node: number): Twig[] {
+  /** What lies below a node. */
+  twigsBelow(node: number): Twig[] {
     const first = this.first[node];
     if (first === NIL) return [];
     return [

@@ -3,7 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { checkHistory } from '../check/checks.ts';
 import type { Dpor } from '../explore/dpor.ts';
-import type { Branch, Level, Reversal } from '../explore/frontier.ts';
+import type { Branch, Level, Reversal, Twig } from '../explore/frontier.ts';
 import type { Program } from '../program/program.ts';
 import type { Exploration, Part } from '../target/exploration.ts';
 import { modelTarget } from '../target/model.ts';
@@ -17,6 +17,10 @@ export const Signal = {
   WANTED: 1,
   /** Executions so far, of all. */
   EXECUTIONS: 2,
+  /** Not zero: give back what is left. */
+  SURRENDER: 3,
+  /** Executions after which everybody gives back what is left. */
+  LIMIT: 4,
 } as const;
 
 export interface BranchStart {
@@ -40,7 +44,14 @@ export type BranchMessage =
   /** In the order in which they happened. */
   | { readonly kind: 'above'; readonly reversals: readonly Reversal[] }
   | { readonly kind: 'share'; readonly levels: readonly Level[] }
-  | { readonly kind: 'done'; readonly complete: boolean }
+  /** What is left of the branch, given back. */
+  | {
+      readonly kind: 'surrender';
+      readonly levels: readonly Level[];
+      readonly below: readonly Twig[];
+    }
+  /** Nothing is left of the branch, or `stopped`. */
+  | { readonly kind: 'done'; readonly stopped: boolean }
   | { readonly kind: 'part'; readonly part: Part };
 
 /** Reversals that are sent together, unless somebody waits. */
@@ -60,34 +71,41 @@ function serve(port: NonNullable<typeof parentPort>): void {
   });
   port.on('message', (order: BranchOrder) => {
     if (order.kind === 'report') say({ kind: 'part', part: exploration.part() });
-    else say({ kind: 'done', complete: explore(exploration, order.branch, start.signals, say) });
+    else explore(exploration, order.branch, start.signals, say);
   });
   say({ kind: 'ready' });
 }
 
-/** True if nothing of the branch is left. */
 function explore(
   exploration: Exploration,
   branch: Branch,
   signals: Int32Array,
   say: (message: BranchMessage) => void,
-): boolean {
+): void {
   let reversals: Reversal[] = [];
+  let surrendered = false;
   const flush = (): void => {
     if (reversals.length > 0) say({ kind: 'above', reversals });
     reversals = [];
   };
   const complete = exploration.branch(branch, (explorer: Dpor) => {
-    Atomics.add(signals, Signal.EXECUTIONS, 1);
+    const executions = Atomics.add(signals, Signal.EXECUTIONS, 1) + 1;
+    const enough = executions >= Atomics.load(signals, Signal.LIMIT);
     reversals.push(...explorer.takeAbove());
+    surrendered = enough || Atomics.load(signals, Signal.SURRENDER) !== 0;
     const wanted = Atomics.load(signals, Signal.WANTED) > 0;
-    if (wanted || reversals.length >= BATCH) flush();
-    if (!wanted) return;
-    const levels = explorer.share();
-    if (levels === null) return;
-    Atomics.sub(signals, Signal.WANTED, 1);
-    say({ kind: 'share', levels });
+    if (surrendered || wanted || reversals.length >= BATCH) flush();
+    if (surrendered) say({ kind: 'surrender', ...explorer.surrender() });
+    else if (wanted) share(explorer, signals, say);
+    return surrendered;
   });
   flush();
-  return complete;
+  if (!surrendered) say({ kind: 'done', stopped: !complete });
+}
+
+function share(explorer: Dpor, signals: Int32Array, say: (message: BranchMessage) => void): void {
+  const levels = explorer.share();
+  if (levels === null) return;
+  Atomics.sub(signals, Signal.WANTED, 1);
+  say({ kind: 'share', levels });
 }

@@ -1,10 +1,13 @@
 import t from 'tap';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { checkHistory } from '../check/checks.ts';
+import { Frontier } from '../explore/frontier.ts';
 import { signatureOf } from '../history/history.ts';
 import { parseProgram } from '../program/index.ts';
 import { modelTarget } from '../target/model.ts';
 import type { Behaviour } from '../target/target.ts';
+import { Checkpoint } from './checkpoint.ts';
 import { exploreShared } from './shared-exploration.ts';
 
 const CASES: readonly (readonly [name: string, kernel: string])[] = [
@@ -28,6 +31,23 @@ T3:
   z = epoll_wait(A, 1, -1)
 T4:
   n = write(w, "a")
+`;
+
+/** Has 1392 traces. */
+const TWO_WAITERS = `
+init:
+  A = epoll_create(10)
+  r, w = pipe()
+  s, v = pipe()
+  epoll_ctl(A, EPOLL_CTL_ADD, r, EPOLLIN)
+  epoll_ctl(A, EPOLL_CTL_ADD, s, EPOLLIN)
+T1:
+  x = epoll_wait(A, 1, -1)
+T2:
+  y = epoll_wait(A, 1, 0)
+T3:
+  n = write(w, "a")
+  m = write(v, "a")
 `;
 
 function load(name: string) {
@@ -67,4 +87,45 @@ t.test('a shared exploration that is interrupted says so and keeps what it has',
   t.ok(some.executions > 20);
   t.equal(some.complete, false);
   t.equal(some.incomplete, 'stopped');
+});
+
+t.test('an exploration that is interrupted again and again comes to the same end', async (t) => {
+  const path = join(t.testdir(), 'checkpoint.json');
+  const kernel = '2.6.20';
+  const program = parseProgram(TWO_WAITERS, 'two waiters');
+  const options = { checks: checkHistory };
+  const alone = modelTarget(kernel).run(program, options);
+  const request = { kernel, hz: undefined, program, jobs: 2, saveEvery: 50 };
+  let last: Behaviour | null = null;
+  let rounds = 0;
+  for (let limit = 300; last?.complete !== true; limit += 300, rounds++) {
+    const checkpoint = new Checkpoint(path, kernel, program, options);
+    last = await exploreShared({ ...request, options: { ...options, runs: limit }, checkpoint });
+    t.equal(existsSync(path), !last.complete, 'the file is there as long as something is left');
+  }
+  t.equal(rounds, 4, 'interrupted at 300, 600, 900 and 1200 executions');
+  t.strictSame(told(last), told(alone));
+});
+
+t.test('a checkpoint of something else is refused in one line', (t) => {
+  const dir = t.testdir({ 'torn.json': '{"format": "lostwake che', 'list.json': '[]' });
+  const program = parseProgram(TWO_WAITERS, 'two waiters');
+  const other = parseProgram(THREE_WAITERS, 'three waiters');
+  const part = { executions: 1, outOfSteps: 0, outcomes: [], findings: [], lessons: [] };
+  const frontier = new Frontier().save();
+  const path = join(dir, 'a.json');
+  new Checkpoint(path, '2.6.20', program, {}).save({ frontier, part });
+  t.strictSame(new Checkpoint(path, '2.6.20', program, {}).load()?.part, part);
+  const refused: readonly (readonly [Checkpoint, RegExp])[] = [
+    [new Checkpoint(path, '2.5.44', program, {}), /its kernel is "2.6.20", not "2.5.44"/],
+    [new Checkpoint(path, '2.6.20', other, {}), /its program is/],
+    [new Checkpoint(path, '2.6.20', program, { faults: 1 }), /its options is/],
+    [new Checkpoint(join(dir, 'torn.json'), '2.6.20', program, {}), /JSON/],
+    [new Checkpoint(join(dir, 'list.json'), '2.6.20', program, {}), /its format is/],
+  ];
+  for (const [checkpoint, why] of refused) t.throws(() => checkpoint.load(), { message: why });
+  t.throws(() => new Checkpoint(dir, '2.6.20', program, {}).save({ frontier, part }), {
+    message: /Cannot write checkpoint/,
+  });
+  t.end();
 });

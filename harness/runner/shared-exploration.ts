@@ -1,15 +1,16 @@
 /**
  * One exploration on several threads (exploration.md 15): the same executions, outcomes and findings as on one,
- * whatever the threads do when.
+ * whatever the threads do when; and one that can be killed and go on from its checkpoint.
  */
 
 import { Worker } from 'node:worker_threads';
 import { Frontier, type Lease } from '../explore/frontier.ts';
 import type { Program } from '../program/program.ts';
-import type { Part } from '../target/exploration.ts';
+import { mergeParts, type Part } from '../target/exploration.ts';
 import { modelTarget } from '../target/model.ts';
 import type { Behaviour, RunOptions } from '../target/target.ts';
 import { Signal, type BranchMessage, type BranchOrder, type BranchStart } from './branch-worker.ts';
+import type { Checkpoint } from './checkpoint.ts';
 
 export interface SharedRequest {
   readonly kernel: string;
@@ -18,10 +19,17 @@ export interface SharedRequest {
   readonly options: RunOptions;
   /** Threads. */
   readonly jobs: number;
+  /** Where the exploration is saved now and then, and continued from if something is there. */
+  readonly checkpoint?: Checkpoint;
+  /** Milliseconds between two checkpoints. */
+  readonly saveEvery?: number;
 }
 
 /** How often `interrupted` is asked, in milliseconds. */
 const LOOK_EVERY = 100;
+const NO_LIMIT = 2 ** 31 - 1;
+/** How often a checkpoint is written, in milliseconds. */
+const SAVE_EVERY = 10_000;
 
 interface Lane {
   readonly worker: Worker;
@@ -37,11 +45,16 @@ export async function exploreShared(request: SharedRequest): Promise<Behaviour> 
 
 class SharedExploration {
   readonly #request: SharedRequest;
-  readonly #signals = new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
+  readonly #signals = new Int32Array(new SharedArrayBuffer(5 * Int32Array.BYTES_PER_ELEMENT));
   readonly #frontier = new Frontier();
   readonly #lanes: Lane[] = [];
+  /** What was seen before this exploration was resumed. */
+  #before: readonly Part[] = [];
   #incomplete = false;
+  #lost = false;
+  /** Parts are asked for: to end with, or to save and go on. */
   #reporting = false;
+  #savedAt = performance.now();
   #finish: () => void = () => undefined;
   #fail: (reason: Error) => void = () => undefined;
 
@@ -50,7 +63,14 @@ class SharedExploration {
   }
 
   async run(): Promise<Behaviour> {
-    const { kernel, hz, program, options, jobs } = this.#request;
+    const { kernel, hz, program, options, jobs, checkpoint } = this.#request;
+    Atomics.store(this.#signals, Signal.LIMIT, Math.min(options.runs ?? NO_LIMIT, NO_LIMIT));
+    const saved = checkpoint?.load() ?? null;
+    if (saved !== null) {
+      this.#frontier.restore(saved.frontier);
+      this.#before = [saved.part];
+      Atomics.store(this.#signals, Signal.EXECUTIONS, saved.part.executions);
+    }
     const watch = setInterval(() => this.#look(), LOOK_EVERY);
     try {
       await new Promise<void>((resolve, reject) => {
@@ -62,10 +82,21 @@ class SharedExploration {
       clearInterval(watch);
       await Promise.all(this.#lanes.map((lane) => lane.worker.terminate()));
     }
-    const parts = this.#lanes.flatMap((lane) => (lane.part === null ? [] : [lane.part]));
+    if (this.#frontier.finished) checkpoint?.remove();
     const target = modelTarget(kernel, hz === undefined ? {} : { hz });
-    const why = this.#incomplete ? 'stopped' : undefined;
-    return target.exploration(program, options).join(parts, why);
+    const why = this.#whyIncomplete();
+    return target.exploration(program, options).join(this.#parts(), why);
+  }
+
+  #whyIncomplete(): string | undefined {
+    if (!this.#incomplete || (this.#frontier.finished && !this.#lost)) return undefined;
+    const { runs } = this.#request.options;
+    const executions = Atomics.load(this.#signals, Signal.EXECUTIONS);
+    return runs !== undefined && executions >= runs ? `executions ${runs}` : 'stopped';
+  }
+
+  #parts(): Part[] {
+    return [...this.#before, ...this.#lanes.flatMap(({ part }) => (part === null ? [] : [part]))];
   }
 
   #startLane(): Lane {
@@ -98,17 +129,24 @@ class SharedExploration {
     if (message.kind === 'above')
       for (const reversal of message.reversals) this.#frontier.insert(lease, reversal);
     else if (message.kind === 'share') this.#frontier.share(lease, message.levels);
-    else if (message.kind === 'done') {
+    else if (message.kind === 'surrender') {
+      this.#frontier.surrender(lease, message.levels, message.below);
+      lane.lease = null;
+    } else if (message.kind === 'done') {
       this.#frontier.finish(lease);
       lane.lease = null;
-      if (!message.complete) this.#incomplete = true;
+      // Broken: what was left of the branch is not known any more, so there is nothing to save.
+      if (message.stopped) this.#incomplete = this.#lost = true;
     }
   }
 
-  /** Gives out what waits; asks for more if somebody is left with nothing; ends when all is done. */
+  /** Gives out what waits; asks for more if somebody is left with nothing; saves; ends when all is done. */
   #go(): void {
     const idle = this.#lanes.filter((lane) => lane.ready && lane.lease === null);
-    if (this.#reporting || this.#incomplete || this.#frontier.finished) {
+    const executions = Atomics.load(this.#signals, Signal.EXECUTIONS);
+    if (executions >= Atomics.load(this.#signals, Signal.LIMIT)) this.#incomplete = true;
+    const surrender = Atomics.load(this.#signals, Signal.SURRENDER) !== 0;
+    if (this.#reporting || surrender || this.#incomplete || this.#frontier.finished) {
       if (idle.length === this.#lanes.length) this.#report();
       return;
     }
@@ -121,19 +159,46 @@ class SharedExploration {
     Atomics.store(this.#signals, Signal.WANTED, hungry);
   }
 
+  /** Asks everybody what was seen; when all have answered, that is saved or the end. */
   #report(): void {
-    if (!this.#reporting) for (const lane of this.#lanes) tell(lane, { kind: 'report' });
-    this.#reporting = true;
-    if (this.#lanes.every((lane) => lane.part !== null)) this.#finish();
+    if (!this.#reporting) {
+      for (const lane of this.#lanes) {
+        lane.part = null;
+        tell(lane, { kind: 'report' });
+      }
+      this.#reporting = true;
+    }
+    if (this.#lanes.some((lane) => lane.part === null)) return;
+    this.#reporting = false;
+    try {
+      this.#save();
+    } catch (thrown) {
+      this.#fail(thrown instanceof Error ? thrown : new Error(String(thrown)));
+      return;
+    }
+    if (this.#incomplete || this.#frontier.finished) this.#finish();
+    else this.#go();
+  }
+
+  #save(): void {
+    Atomics.store(this.#signals, Signal.SURRENDER, 0);
+    this.#savedAt = performance.now();
+    const { checkpoint } = this.#request;
+    if (checkpoint === undefined || this.#lost || this.#frontier.finished) return;
+    checkpoint.save({ frontier: this.#frontier.save(), part: mergeParts(this.#parts()) });
   }
 
   #look(): void {
     const executions = Atomics.load(this.#signals, Signal.EXECUTIONS);
-    const { runs, interrupted } = this.#request.options;
-    const enough = runs !== undefined && executions >= runs;
-    if (!enough && interrupted?.(executions) !== true) return;
-    Atomics.store(this.#signals, Signal.STOP, 1);
-    this.#incomplete = true;
+    const { checkpoint, saveEvery } = this.#request;
+    const ends = this.#request.options.interrupted?.(executions) === true;
+    const due =
+      checkpoint !== undefined && performance.now() - this.#savedAt > (saveEvery ?? SAVE_EVERY);
+    if (!ends && !due) return;
+    if (ends) this.#incomplete = true;
+    // Giving back what is left takes no longer than stopping, and loses nothing.
+    Atomics.store(this.#signals, Signal.SURRENDER, 1);
+    this.#go();
   }
 }
 

@@ -104,14 +104,14 @@ export class Exploration {
       ...(options.preemptions === undefined ? {} : { preemptions: options.preemptions }),
     });
     const runs = options.runs ?? (this.entry.exhaustive ? Infinity : 1000);
-    const { end, stopped } = this.follow(strategy, runs, () => undefined);
+    const { end, stopped } = this.follow(strategy, runs, () => false);
     const bounded =
       strategy instanceof Dfs && strategy.bounded ? `preemptions ${options.preemptions ?? 0}` : '';
     return this.result(this.whyIncomplete(end, runs, stopped, bounded));
   }
 
-  /** Explores one branch; `each` is called after every execution. Whether it came to its end. */
-  branch(branch: Branch, each: (explorer: Dpor) => void): boolean {
+  /** Explores one branch; `each` is called after every execution, true ends it. Whether it came to its end. */
+  branch(branch: Branch, each: (explorer: Dpor) => boolean): boolean {
     if (this.executions === 0) this.prepare();
     const explorer = new Dpor(engine, {}, branch);
     return this.follow(explorer, Infinity, () => each(explorer)).stopped === '';
@@ -171,15 +171,15 @@ export class Exploration {
   private follow(
     strategy: Strategy,
     executions: number,
-    each: () => void,
+    each: () => boolean,
   ): { readonly end: string; readonly stopped: string } {
     const { options } = this;
     let stopped = '';
     const end = explore(engine, this.run, strategy, (reason) => this.see(reason), {
       executions,
       stop: (n) => {
-        each();
-        if (this.broken !== undefined) stopped = 'broken';
+        if (each()) stopped = 'given back';
+        else if (this.broken !== undefined) stopped = 'broken';
         else if (options.stopAtFirst === true && this.findings.size > 0) stopped = 'first finding';
         else if (options.interrupted?.(n) === true) stopped = 'stopped';
         return stopped !== '';
@@ -308,6 +308,32 @@ function isBetter(raw: SanitizerFinding, order: number, than: Noted): boolean {
   const follows = raw.predicted !== undefined;
   if (follows !== (than.raw.predicted !== undefined)) return !follows;
   return order < than.order;
+}
+
+/** What several parts say together. */
+export function mergeParts(parts: readonly Part[]): Part {
+  const broken = parts.find((part) => part.broken !== undefined)?.broken;
+  return {
+    executions: sum(parts.map((part) => part.executions)),
+    outOfSteps: sum(parts.map((part) => part.outOfSteps)),
+    outcomes: mergeSightings(parts.flatMap((part) => part.outcomes)),
+    findings: mergeSightings(parts.flatMap((part) => part.findings)),
+    lessons: [...new Set(parts.flatMap((part) => part.lessons))],
+    ...(broken === undefined ? {} : { broken }),
+  };
+}
+
+function mergeSightings(all: readonly Sighting[]): Sighting[] {
+  const byKey = new Map<string, Sighting>();
+  for (const one of all) {
+    const other = byKey.get(one.key);
+    if (other === undefined) byKey.set(one.key, one);
+    else {
+      const least = one.order < other.order ? one : other;
+      byKey.set(one.key, { ...least, times: one.times + other.times });
+    }
+  }
+  return [...byKey.values()];
 }
 
 function sum(numbers: readonly number[]): number {

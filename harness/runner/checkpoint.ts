@@ -1,0 +1,84 @@
+/** A long exploration on disk: what is left of it, and what was seen so far. */
+
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import type { SavedNode } from '../explore/frontier.ts';
+import { programHash } from '../program/print.ts';
+import type { Program } from '../program/program.ts';
+import type { Part } from '../target/exploration.ts';
+import type { RunOptions } from '../target/target.ts';
+import { messageOf, UsageError } from './usage-error.ts';
+
+/** What is on disk besides the words that say of what it is. */
+export interface SavedExploration {
+  readonly frontier: SavedNode;
+  readonly part: Part;
+}
+
+interface CheckpointFile extends SavedExploration {
+  readonly format: string;
+  readonly kernel: string;
+  readonly program: string;
+  readonly options: string;
+}
+
+const FORMAT = 'lostwake checkpoint 1';
+
+/** One file, for one program on one kernel with one set of options. */
+export class Checkpoint {
+  readonly #path: string;
+  readonly #of: Omit<CheckpointFile, keyof SavedExploration>;
+
+  constructor(path: string, kernel: string, program: Program, options: RunOptions, hz?: number) {
+    this.#path = path;
+    const { timers, faults, maxSteps } = options;
+    const text = JSON.stringify({ timers, faults, maxSteps, hz });
+    this.#of = { format: FORMAT, kernel, program: programHash(program), options: text };
+  }
+
+  /** What is there, or null; throws a UsageError if it is of something else or cannot be read. */
+  load(): SavedExploration | null {
+    if (!existsSync(this.#path)) return null;
+    const file = this.#read();
+    for (const [key, value] of Object.entries(this.#of)) {
+      const there = (file as Readonly<Record<string, unknown>>)[key];
+      if (there !== value)
+        this.#refuse(`its ${key} is ${JSON.stringify(there)}, not ${JSON.stringify(value)}`);
+    }
+    if (typeof file !== 'object' || !('frontier' in file) || !('part' in file))
+      return this.#refuse('it is not whole');
+    // The words above are written in one piece with the rest, and by nobody else.
+    return file as CheckpointFile;
+  }
+
+  #read(): object {
+    try {
+      const value: unknown = JSON.parse(readFileSync(this.#path, 'utf8'));
+      if (typeof value === 'object' && value !== null) return value;
+    } catch (thrown) {
+      return this.#refuse(messageOf(thrown));
+    }
+    return this.#refuse('it is no checkpoint');
+  }
+
+  #refuse(why: string): never {
+    throw new UsageError(
+      `Cannot resume from ${this.#path}: ${why}; remove the file to start anew, or name another`,
+    );
+  }
+
+  /** Replaces the file in one step, so that a kill at any time leaves a whole one. */
+  save(saved: SavedExploration): void {
+    const next = `${this.#path}.next`;
+    try {
+      writeFileSync(next, JSON.stringify({ ...this.#of, ...saved }));
+      renameSync(next, this.#path);
+    } catch (thrown) {
+      throw new UsageError(`Cannot write checkpoint ${this.#path}: ${messageOf(thrown)}`);
+    }
+  }
+
+  /** Nothing is left to resume. */
+  remove(): void {
+    rmSync(this.#path, { force: true });
+  }
+}
