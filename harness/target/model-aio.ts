@@ -3,9 +3,10 @@
 import type { Completion } from '../program/result.ts';
 import type { Result } from '../history/history.ts';
 import { IO_EVENT_SIZE, pointerSize, type IoEvent, type Timespec } from '../kernel/fs/aio/abi.ts';
-import { ringAt, userLoad, userReap, userStore } from '../kernel/fs/aio/ring.ts';
-import { E } from '../kernel/kernel.ts';
-import { sendSignal, tasks, type Kernel } from '../machine/index.ts';
+import { aio } from '../kernel/fs/aio/kioctx.ts';
+import { ringAt, userLoad, userReap, userStore, type AioRing } from '../kernel/fs/aio/ring.ts';
+import { E, kernelConfig } from '../kernel/kernel.ts';
+import { downRead, sendSignal, tasks, upRead, type Kernel } from '../machine/index.ts';
 import type { Arg, IocbArg } from '../program/program.ts';
 import { eventsAt, sys, value, type Caller, type Marshal } from './model-caller.ts';
 import { intOf, labelled, pointerAddress } from './model-values.ts';
@@ -114,8 +115,17 @@ const ioGetevents: Marshal = function* (c, args, call) {
   return r < 0 ? value(r) : yield* completionsAt(c, address, r);
 };
 
+/** The ring mapped at a handle, if any. Where mappings can go meanwhile the page tables are looked at in steps. */
+function* ringOf(c: Caller, arg: Arg | undefined): Kernel<AioRing | null> {
+  if (!kernelConfig.contextsDie) return ringAt(handleOf(c, arg));
+  yield* downRead(aio.mmapSem, 'user-ring');
+  const ring = ringAt(handleOf(c, arg));
+  yield* upRead(aio.mmapSem, 'user-ring');
+  return ring;
+}
+
 const aioRing: Marshal = function* (c, args) {
-  const ring = ringAt(handleOf(c, args[0]));
+  const ring = yield* ringOf(c, args[0]);
   if (ring === null) return value(-E.EFAULT);
   const word = fieldOf(args[1]);
   if (args[2] === undefined) return value(yield* userLoad(ring, word));
@@ -129,7 +139,7 @@ function fieldOf(arg: Arg | undefined): 'head' | 'tail' {
 }
 
 const aioRingReap: Marshal = function* (c, args) {
-  const ring = ringAt(handleOf(c, args[0]));
+  const ring = yield* ringOf(c, args[0]);
   if (ring === null) return value(-E.EFAULT);
   const event = yield* userReap(ring);
   return { kind: 'completions', events: event === null ? [] : [yield* completionOf(c, event)] };

@@ -246,17 +246,32 @@ function* ioctl(c: Caller, args: readonly Arg[]): Kernel<Result> {
 }
 
 const PAGE = 4096;
+/** PROT_READ|PROT_WRITE, and MAP_PRIVATE|MAP_FIXED|MAP_ANONYMOUS. */
+const READ_WRITE = 3;
+const FIXED_ANONYMOUS = 0x32;
 
 function* mmap(c: Caller, args: readonly Arg[], call: Call): Kernel<Result> {
-  const r = yield* sys(c, 'mmap', [
+  const at = labelled(call.args, 'at');
+  const r = at === undefined ? yield* mapFile(c, args, call) : yield* mapAt(c, at, call);
+  if (r >= 0 && call.bind.length === 1) c.scope.bindAddress(call.bind[0], r);
+  return r < 0 ? value(r) : { kind: 'fds', fds: [] };
+}
+
+function* mapFile(c: Caller, args: readonly Arg[], call: Call): Kernel<number> {
+  return yield* sys(c, 'mmap', [
     fdOf(args[0], c.scope),
     intOf(args[1]) * PAGE,
     labelled(call.args, 'prot') === undefined ? 1 : bitsOf(labelled(call.args, 'prot')),
     labelled(call.args, 'flags') === undefined ? 2 : bitsOf(labelled(call.args, 'flags')),
     intOf(labelled(call.args, 'offset')),
   ]);
-  if (r >= 0 && call.bind.length === 1) c.scope.bindAddress(call.bind[0], r);
-  return r < 0 ? value(r) : { kind: 'fds', fds: [] };
+}
+
+/** Anonymous memory exactly where the ring of a context is or was. */
+function mapAt(c: Caller, at: Arg, call: Call): Kernel<number> {
+  const address = at.kind === 'name' ? c.scope.get(at.name).address : intOf(at);
+  const pages = intOf(positional(call.args)[1], 1);
+  return sys(c, 'mmap', [-1, pages * PAGE, READ_WRITE, FIXED_ANONYMOUS, 0, address]);
 }
 
 function* munmap(c: Caller, args: readonly Arg[]): Kernel<Result> {
