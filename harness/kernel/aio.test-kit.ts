@@ -21,10 +21,12 @@ import { Kind } from '../machine/op.ts';
 import { Sanitizers } from '../sanitizers/index.ts';
 import { build2620, plain2620, type Parts2620 } from './build-2.6.20.ts';
 import { IO_EVENT_SIZE, Opcode, type Iocb, type IoEvent } from './fs/aio/abi.ts';
+import { bytesAt } from './fs/user-bytes.ts';
 import { Libc, show, type Seen } from './kernel-2.6.20.test-kit.ts';
-import { kernelConfig } from './kernel.ts';
+import { kernelConfig, type BuiltKernel } from './kernel.ts';
 import { resetSlots, slotOf, type SlotNeeds } from './slots.ts';
 
+export { EIOCBQUEUED, EIOCBRETRY } from './fs/aio/abi.ts';
 export { show } from './kernel-2.6.20.test-kit.ts';
 
 const EMPTY: Iocb = {
@@ -131,6 +133,12 @@ export class AioLibc extends Libc {
     return result === 0 ? this.eventText(at) : show(result);
   }
 
+  /** The bytes at an address, quoted. */
+  // eslint-disable-next-line require-yield -- for `note`
+  *text(address: number, count: number): Kernel<string> {
+    return JSON.stringify(bytesAt(address, count));
+  }
+
   eventText(address: number): string {
     const event = this.kernel.mm.load(address);
     if (typeof event !== 'object' || event === null || !('obj' in event)) return '?';
@@ -140,12 +148,14 @@ export class AioLibc extends Libc {
   }
 }
 
-const IOCB_PAGE = 0x20000000;
+export const IOCB_PAGE = 0x20000000;
 
 export type AioBody = (u: AioLibc) => Kernel<void>;
 
 export interface AioLitmus {
   readonly parts?: Parts2620;
+  /** Another kernel than 2.6.20 of these parts. */
+  readonly kernel?: BuiltKernel;
   readonly init?: AioBody;
   readonly threads?: readonly AioBody[];
   readonly contexts?: readonly number[];
@@ -158,11 +168,13 @@ export interface AioLitmus {
   readonly timers?: 'idle' | 'any';
   /** False leaves the contexts to the end of the run. */
   readonly exits?: boolean;
+  /** The program uses the block device, with that many request slots and ticks for a request. */
+  readonly disk?: { readonly slots: number; readonly service: number };
 }
 
 /** Explores to the end; an outcome is every noted result by name. */
 export function runAio(litmus: AioLitmus): Seen {
-  const kernel = build2620('2.6.20', litmus.parts ?? plain2620);
+  const kernel = litmus.kernel ?? build2620('2.6.20', litmus.parts ?? plain2620);
   const threads = litmus.threads ?? [];
   const out = new Map<string, string>();
   const fd: Record<string, number> = {};
@@ -171,7 +183,7 @@ export function runAio(litmus: AioLitmus): Seen {
   const needs: SlotNeeds = {
     exit: litmus.exits ?? true,
     worker: true,
-    irq: false,
+    irq: litmus.disk !== undefined,
     contexts: litmus.contexts ?? [1],
     kiocbs: litmus.kiocbs ?? [],
   };
@@ -211,6 +223,8 @@ export function runAio(litmus: AioLitmus): Seen {
   kernelConfig.closesInThreads = true;
   kernelConfig.aioRing = litmus.ring ?? 0;
   kernelConfig.aioMaxNr = litmus.maxNr ?? 65536;
+  kernelConfig.diskSlots = litmus.disk?.slots ?? 0;
+  kernelConfig.diskService = litmus.disk?.service ?? 0;
   engine.timers = litmus.timers ?? 'idle';
   const sanitizers = new Sanitizers();
   engine.observer = sanitizers;

@@ -32,7 +32,7 @@ import {
 import { kernelConfig } from '../../kernel.ts';
 import { dropFile, releaseFile } from '../file.ts';
 import { aio, aioQueue, announce, announceCtx, type Kiocb, type Kioctx } from './kioctx.ts';
-import { freeRing, postEvent } from './ring.ts';
+import { freeRing, postEvent, ringOf } from './ring.ts';
 
 // ---- requests ----
 
@@ -55,6 +55,7 @@ export function* aioComplete(k: Kiocb, res: number, res2: number, site: string):
     const event = { data: k.data, obj: k.obj.value ?? 0, res, res2 };
     const tail = yield* postEvent(ctx, event, 'aio_complete-3');
     announce('kiocb.posted', k, tail, 'aio_complete-3');
+    announceCtx('ctx.tail', ctx, peek(ringOf(ctx).kernel.tail), 'aio_complete-3');
   } else announce('kiocb.silent', k, res, 'aio_complete-2');
   yield* putLocked(k, 'aio_complete-4');
   if (yield* waitqueueActive(ctx.wait, 'aio_complete-5')) {

@@ -172,7 +172,6 @@ export function* postEvent(ctx: Kioctx, event: IoEvent, site: string): Kernel<nu
   ring.tail = (ring.tail + 1) % ring.nr;
   yield* write(ring.kernel.tail, ring.tail, site);
   if (ring.user !== ring.kernel) announceCtx('ring.hidden', ctx, ring.tail, site);
-  announceCtx('ctx.tail', ctx, peek(ring.kernel.tail), site);
   return ring.tail;
 }
 
@@ -189,7 +188,7 @@ export function* readEvent(ctx: Kioctx, site: string): Kernel<IoEvent | null> {
     // A slot that was never written is a page of zeros.
     event = { ...(kernel.events[head] ?? STALE) };
     yield* write(kernel.head, (head + 1) % nr, site);
-    announceCtx('event.read', ctx, head, site);
+    announceCtx('event.read', ctx, (head + 1) % nr, site);
   }
   yield* spinUnlock(lock, site);
   return event;
