@@ -57,13 +57,15 @@ export function timeoutTicks(ms: number): number {
 interface Batch {
   /** Newest first, as collected. */
   readonly items: EpItem[];
+  /** Ready edges and one-shots among them, which nobody will see again unless the caller reports them. */
+  edges: number;
   /** Version of the ready state that yielded nothing; -1 if there was something, or nothing to be had. */
   stuckAt: number;
 }
 
 /** CO1, CO2: takes ready items off the list, except those that another collector has in hand. */
 function* collect(ep: EventPoll, maxEvents: number, retries: boolean): Kernel<Batch> {
-  const batch: Batch = { items: [], stuckAt: -1 };
+  const batch: Batch = { items: [], edges: 0, stuckAt: -1 };
   yield* writeLockIrqsave(ep.lock, '2.6-CO1');
   plainWrite(ep.guard, '2.6-CO1');
   for (const item of ep.ready) {
@@ -104,11 +106,17 @@ function* send(batch: Batch, address: number): Kernel<number> {
     const events = peek(item.events);
     item.revents = mask & events;
     if (item.revents === 0) continue;
+    if (!isLevelTriggered(item)) batch.edges++;
     plainRead(item.semGuard, '2.6-SE3');
     const event = { events: item.revents >>> 0, data: item.data };
     const at = address + count * EPOLL_EVENT_SIZE;
-    if (!(yield* copyToUser(mm, at, EPOLL_EVENT_SIZE, event, '2.6-SE3'))) return -E.EFAULT;
+    if (!(yield* copyToUser(mm, at, EPOLL_EVENT_SIZE, event, '2.6-SE3'))) {
+      const rest = batch.items.slice(batch.items.indexOf(item) + 1);
+      batch.edges += rest.filter((r) => !isLevelTriggered(r) && reportable(r) !== 0).length;
+      return -E.EFAULT;
+    }
     if ((events & EPOLLONESHOT) !== 0) {
+      if (isLevelTriggered(item)) batch.edges++;
       plainWrite(item.eventsGuard, '2.6-SE4');
       yield* write(item.events, events & EP_PRIVATE_BITS, '2.6-SE4');
     }
@@ -155,6 +163,7 @@ function* transfer(
   let result = 0;
   if (batch.items.length > 0) {
     result = yield* send(batch, address);
+    if (batch.edges > 0) parts.took(batch.edges, '2.6-SE3');
     yield* reinject(ep, batch);
   }
   yield* upRead(ep.sem, '2.6-TR2');
@@ -175,6 +184,8 @@ export interface Waited {
 export interface EpollParts {
   /** Sleeps until the ready list is not empty, `ticks` are over, or a signal comes. ep.lock is not held. */
   wait(ep: EventPoll, ticks: number): Kernel<Waited>;
+  /** For the checks: a transfer has taken off that many ready edges and one-shots, whether or not it stored them. */
+  took(edges: number, site: string): void;
 }
 
 /** LP2 to LP10: as 2.6.20 waits. */
@@ -206,7 +217,7 @@ function* waitForEvents(ep: EventPoll, timeout: number): Kernel<Waited> {
 }
 
 /** eventpoll as released. */
-export const plainEpoll: EpollParts = { wait: waitForEvents };
+export const plainEpoll: EpollParts = { wait: waitForEvents, took() {} };
 
 let parts = plainEpoll;
 

@@ -37,7 +37,7 @@ import {
 import type { Parts2620 } from '../build-2.6.20.ts';
 import { EIOCBRETRY, Opcode, type IoEvent } from '../fs/aio/abi.ts';
 import { aioPutReq } from '../fs/aio/complete.ts';
-import { currentThread, ioWaitOfCurrent, kiocbOf, type Kiocb } from '../fs/aio/kioctx.ts';
+import { announce, currentThread, ioWaitOfCurrent, kiocbOf, type Kiocb } from '../fs/aio/kioctx.ts';
 import type { AioParts } from '../fs/aio/parts.ts';
 import { EP_MAX_EVENTS, EventPoll } from '../fs/eventpoll-object.ts';
 import { epPoll, eventCondition, type Waited } from '../fs/eventpoll-wait.ts';
@@ -63,17 +63,21 @@ class EpollTimer {
   readonly expires: bigint;
   /** The same in virtual time, where nothing wraps; Infinity for a time that no run lasts until. */
   readonly deadline: number;
-  /** The timer has gone off. */
-  wentOff = false;
+  /** How often the timer has gone off. */
+  firings = 0;
 
   constructor(k: Kiocb, expires: bigint, deadline: number, site: string) {
     this.mem = kmalloc('timer_list', site);
     this.expires = expires;
     this.deadline = deadline;
-    const handler = (): Kernel<void> => {
-      this.wentOff = true;
-      return wakeSet(k);
-    };
+    const tell = (what: string): void => announce(what, k, this.firings, '2.6-AT1');
+    const firing = (): number => ++this.firings;
+    function* handler(): Kernel<void> {
+      firing();
+      tell('timer.fired');
+      yield* wakeSet(k);
+      tell('timer.done');
+    }
     this.timer = newTimer('aio_epoll', nextSlot('kiocb', currentThread()), handler, this.mem);
   }
 }
@@ -103,9 +107,21 @@ function* setupTimer(k: Kiocb): Kernel<number> {
   const expires = toAbs(ms, jiffiesAt(time));
   if ((yield* readRef(k.private, site)) !== null) return -E.EEXIST;
   if (yield* injectFault(site)) return -E.ENOMEM;
-  yield* writeRef(k.private, new EpollTimer(k, expires, deadlineOf(expires, time), site), site);
+  const record = new EpollTimer(k, expires, deadlineOf(expires, time), site);
+  yield* writeRef(k.private, record, site);
   k.dtor = freeTimer;
+  announcePromise(k, record, site);
   return 0;
+}
+
+/** For the checks: what the handler of the timer will touch, and how long the program has asked to wait, in ticks. */
+function announcePromise(k: Kiocb, record: EpollTimer, site: string): void {
+  const { file } = k;
+  const needs = [record.mem, file.mem];
+  if (file.data instanceof EventPoll) needs.push(file.data.mem);
+  for (const mem of needs) engine.observer.happened('timer.needs', k.mem, 0, site, mem);
+  const told = k.pos < 0 ? Infinity : Math.ceil((k.pos * kernelConfig.hz) / 1000);
+  announce('kiocb.promised', k, told, site);
 }
 
 /** aio_free_iocb_timer(): the destructor, under ctx_lock. Does not wait for a handler that runs. */
@@ -122,6 +138,7 @@ export function* dropTimer(
   const record = yield* readRef(k.private, site);
   if (!(record instanceof EpollTimer)) return;
   if (record.deadline !== Infinity) yield* stop(record.timer, site);
+  announce('timer.cancelled', k, 0, site);
   kfree(record.mem, site);
   yield* writeRef(k.private, null, site);
 }
@@ -133,9 +150,9 @@ export function* dropTimer(
  *
  * Overdue, it goes off at the next tick, kicks the iocb, which finds nothing and arms it again: a retry for every tick
  * for as long as nothing else happens. That is reported when it is armed the second time; to keep executions finite it
- * then does not go off any more.
+ * does not go off a third time.
  */
-function* modTimer(record: EpollTimer): Kernel<void> {
+function* modTimer(k: Kiocb, record: EpollTimer): Kernel<void> {
   const site = '2.6-AW5';
   touch(record.mem, site);
   let { deadline } = record;
@@ -143,14 +160,13 @@ function* modTimer(record: EpollTimer): Kernel<void> {
   if (record.expires === longMax()) {
     const time = yield* now(site);
     const left = Number(ticksUntil(record.expires, jiffiesAt(time)));
-    if (left <= 0 && record.wentOff) {
-      engine.observer.report('COUNT', site, STORM);
-      return;
-    }
+    if (left <= 0 && record.firings > 0) engine.observer.report('COUNT', site, STORM);
+    if (left <= 0 && record.firings > 1) return;
     // Not before the next tick.
     deadline = time + Math.max(1, left);
   }
   yield* armTimer(record.timer, deadline, site);
+  announce('timer.armed', k, 0, site);
 }
 
 const STORM =
@@ -162,8 +178,10 @@ function* wakeSet(k: Kiocb): Kernel<void> {
   touch(k.mem, '2.6-AT2');
   const { file } = k;
   touch(file.mem, '2.6-AT2');
-  if (record instanceof EpollTimer && record.deadline !== Infinity)
+  if (record instanceof EpollTimer && record.deadline !== Infinity) {
     yield* cancelTimer(record.timer, '2.6-AT1');
+    announce('timer.cancelled', k, 0, '2.6-AT1');
+  }
   const ep = takenForSet(file, '2.6-AT3');
   if (ep === null) return;
   yield* writeLockIrqsave(ep.lock, '2.6-AT3');
@@ -212,7 +230,7 @@ function* runEpollWait(k: Kiocb): Kernel<number> {
   // No step for "never", as at setup.
   const ms = toRel(expires, jiffiesAt(expires === longMax() ? 0 : yield* now('2.6-AW3')));
   const result = yield* epPoll(ep, k.buf, k.nbytes, ms);
-  if (result === -EIOCBRETRY) yield* modTimer(record);
+  if (result === -EIOCBRETRY) yield* modTimer(k, record);
   return result;
 }
 
@@ -264,6 +282,12 @@ function* waitWithEntry(ep: EventPoll, timeout: number): Kernel<Waited> {
   return { ticks, error, available };
 }
 
+function announceEdges(edges: number, site: string): void {
+  const entry = ioWaitOfCurrent();
+  const k = entry === null ? null : kiocbOf(entry);
+  if (k !== null) announce('kiocb.edges', k, edges, site);
+}
+
 /** aio_setup_iocb() of the new opcode. Neither the kind of file nor the buffer is looked at (A-R68). */
 function* setupEpollWait(k: Kiocb): Kernel<number> {
   const result = yield* setupTimer(k);
@@ -294,6 +318,6 @@ export const aioEpollWait: Patch<Parts2620> = {
   apply: (parts) => ({
     ...parts,
     aio: withEpollWait(parts.aio),
-    epoll: { ...parts.epoll, wait: waitWithEntry },
+    epoll: { wait: waitWithEntry, took: announceEdges },
   }),
 };

@@ -38,7 +38,8 @@ export function* aioRunIocb(k: Kiocb): Kernel<number> {
   setRunState(k, 'N', 'aio_run_iocb-2');
   yield* spinUnlock(ctx.lock, 'aio_run_iocb-2');
   let result: number;
-  if ((yield* read(k.cancelled, 'aio_run_iocb-3')) !== 0) {
+  const ran = (yield* read(k.cancelled, 'aio_run_iocb-3')) === 0;
+  if (!ran) {
     result = -E.EINTR;
     yield* aioComplete(k, result, 0, 'aio_run_iocb-3');
   } else {
@@ -50,7 +51,10 @@ export function* aioRunIocb(k: Kiocb): Kernel<number> {
     }
   }
   yield* spinLockIrqsave(ctx.lock, 'aio_run_iocb-7');
-  if (result === -EIOCBRETRY) yield* letKicksIn(k);
+  if (result === -EIOCBRETRY) {
+    yield* letKicksIn(k);
+    announce('kiocb.ran', k, result, 'aio_run_iocb-7');
+  }
   return result;
 }
 
@@ -62,7 +66,8 @@ function* runMethod(k: Kiocb, retry: (k: Kiocb) => Kernel<number>): Kernel<numbe
   aio.parts.leaveMethod(k);
   announce('task.io-wait.leave', k, kindOfIoWait(), 'aio_run_iocb-5');
   announce('kiocb.linked', k, isLinked(k.wait.link) ? 1 : 0, 'aio_run_iocb-5');
-  announce('kiocb.ran', k, result, 'aio_run_iocb-5');
+  // A run that wants another is over when kicks are let in again.
+  if (result !== -EIOCBRETRY) announce('kiocb.ran', k, result, 'aio_run_iocb-5');
   return result;
 }
 
@@ -70,6 +75,7 @@ function* runMethod(k: Kiocb, retry: (k: Kiocb) => Kernel<number>): Kernel<numbe
 function* letKicksIn(k: Kiocb): Kernel<void> {
   plainWrite(k.guard, 'aio_run_iocb-7');
   setRunState(k, 'E', 'aio_run_iocb-7');
+  announce('kiocb.ran', k, -EIOCBRETRY, 'aio_run_iocb-7');
   if (!k.kicked) return;
   yield* enqueue(k, 'aio_run_iocb-7');
   yield* aioQueueWork(k.ctx, 'aio_run_iocb-7');
