@@ -27,6 +27,8 @@ export interface Task {
   sleepTimer: Timer | null;
   /** What its timer does before it wakes the task, for sleeps with a flag of their own. */
   expired: (() => Kernel<void>) | null;
+  /** The state that it has set last. */
+  sleepsAs: number;
   /** Slot of its timer, or -1 for a task that never sleeps for a time. */
   readonly timerSlot: number;
 }
@@ -53,6 +55,7 @@ function newTask(name: string, slot: number, timerSlot: number): Task {
     sigpending: newWord('task.sigpending', 0),
     sleepTimer: null,
     expired: null,
+    sleepsAs: TaskState.RUNNING,
     timerSlot,
   };
 }
@@ -92,7 +95,9 @@ export function currentOrNull(): Task | null {
 
 /** set_current_state(). */
 export function setCurrentState(state: number, site: string): Kernel<number> {
-  return engine.submit(Kind.SET, current().state, state, site);
+  const task = current();
+  task.sleepsAs = state;
+  return engine.submit(Kind.SET, task.state, state, site);
 }
 
 export const WAKE_NORMAL = TaskState.INTERRUPTIBLE | TaskState.UNINTERRUPTIBLE;
@@ -110,6 +115,10 @@ export function* schedule(site: string, condition: Condition | null = null): Ker
   engine.observer.mightSleep(site);
   if (taskConfig.beforeSleep !== null) yield* taskConfig.beforeSleep(site);
   const t = engine.current;
+  // Who was signalled between a look at its signals and its new state must not sleep.
+  const interruptible = current().sleepsAs === TaskState.INTERRUPTIBLE;
+  if (interruptible && (yield* signalPending(site)))
+    yield* setCurrentState(TaskState.RUNNING, site);
   engine.waitsFor[t] = condition;
   yield* engine.submit(Kind.AWAIT, current().state, 0, site);
   engine.waitsFor[t] = null;
