@@ -9,12 +9,13 @@ import { checkHistory } from '../check/checks.ts';
 import { mixSeed } from '../explore/prng.ts';
 import { signatureOf, type Finding } from '../history/history.ts';
 import type { CounterexampleView } from '../history/counterexample.ts';
-import { arbitraryProgram, profileOf } from '../program/arbitrary/index.ts';
+import { arbitraryProgram, profileOf, type KernelProfile } from '../program/arbitrary/index.ts';
 import { metaOf } from '../program/meta.ts';
 import type { Program } from '../program/program.ts';
 import { modelTarget, type ModelTarget } from '../target/model.ts';
-import type { Behaviour, FoundFinding, RunOptions } from '../target/target.ts';
+import type { Behaviour, FoundFinding } from '../target/target.ts';
 import { bugIds, type KnownBug } from './bug-index.ts';
+import { effortFor, search, type Effort } from './fuzz-search.ts';
 import { findingProgram, saveProgram } from './save-finding.ts';
 
 export interface FuzzOptions {
@@ -96,8 +97,6 @@ export interface FuzzResult {
 const BATCH = 50;
 /** Calls at the end of a sequential counterexample that are told step by step; what stands before stays in init. */
 const CALLS_TOLD = 4;
-/** Executions of a sampled program: what exact exploration could not finish. */
-const SAMPLED_RUNS = 200;
 
 /** Runs until a limit is met. Gives the event loop a turn between programs, so that Ctrl-C is heard. */
 export async function fuzz(
@@ -113,10 +112,14 @@ class Fuzzer {
   private readonly listener: FuzzListener;
   private readonly known: readonly KnownBug[];
   private readonly target: ModelTarget;
+  private readonly profile: KernelProfile;
+  private readonly effort: Effort;
   private readonly seen = new Set<string>();
   private readonly findings: FuzzFinding[] = [];
   private programs = 0;
   private executions = 0;
+  /** Executions that the finding at hand has been shrunk with. */
+  private spent = 0;
   private complete = 0;
   private broken: string | undefined;
   private doing = '';
@@ -126,6 +129,8 @@ class Fuzzer {
     this.listener = listener;
     this.known = known;
     this.target = modelTarget(options.kernel, { hz: options.hz });
+    this.profile = profileOf(this.target.selector);
+    this.effort = effortFor(this.profile, options.runs);
   }
 
   async loop(): Promise<FuzzResult> {
@@ -154,11 +159,12 @@ class Fuzzer {
   private async round(round: number): Promise<void> {
     const { options } = this;
     const arbitrary = arbitraryProgram({
-      profile: profileOf(this.target.selector),
+      profile: this.profile,
       threads: { min: 1, max: options.threads },
       callsPerThread: { min: 1, max: options.calls },
     });
     const hunt = new Hunt(this.seen);
+    this.spent = 0;
     const property = fc.asyncProperty(arbitrary, async (program) => {
       await new Promise((resolve) => setImmediate(resolve));
       return this.holds(program, hunt);
@@ -172,9 +178,11 @@ class Fuzzer {
   /** The property: nothing new in the first programs, then not the finding that is being shrunk. */
   private holds(program: Program, hunt: Hunt): boolean {
     if (hunt.target === null && this.whyStop() !== null) return true;
-    if (hunt.target !== null && this.listener.stopped()) return true;
-    const behaviour = this.explore(program, (signature) => hunt.isKnown(signature));
-    if (hunt.target === null) {
+    const shrinking = hunt.target !== null;
+    if (shrinking && (this.listener.stopped() || this.spent > this.effort.budget)) return true;
+    const known = (signature: string): boolean => hunt.isKnown(signature);
+    const behaviour = this.explore(program, known, shrinking);
+    if (!shrinking) {
       this.programs++;
       if (behaviour.complete) this.complete++;
     }
@@ -198,30 +206,25 @@ class Fuzzer {
     });
   }
 
-  private explore(program: Program, uninteresting: (signature: string) => boolean): Behaviour {
+  private explore(
+    program: Program,
+    uninteresting: (signature: string) => boolean,
+    shrinking: boolean,
+  ): Behaviour {
     const { options } = this;
-    const common: RunOptions = {
+    const behaviour = search(this.target, program, shrinking ? this.effort.again : this.effort, {
       checks: checkHistory,
       timers: this.timersFor(program),
       faults: options.faults,
       maxSteps: options.maxSteps,
       seed: options.seed,
       uninteresting,
-      ...(options.preemptions === undefined ? {} : { preemptions: options.preemptions }),
-    };
-    let behaviour = this.target.run(program, {
-      ...common,
+      ignore: options.ignore,
       strategy: options.strategy,
-      runs: options.runs,
+      ...(options.preemptions === undefined ? {} : { preemptions: options.preemptions }),
     });
     this.executions += behaviour.executions;
-    if (!behaviour.complete && options.strategy === 'dpor') {
-      const sampled = this.target.run(program, { ...common, strategy: 'pos', runs: SAMPLED_RUNS });
-      this.executions += sampled.executions;
-      const signatures = new Set(behaviour.findings.map((f) => signatureOf(f.finding)));
-      const more = sampled.findings.filter((f) => !signatures.has(signatureOf(f.finding)));
-      behaviour = { ...behaviour, findings: [...behaviour.findings, ...more] };
-    }
+    if (shrinking) this.spent += behaviour.executions;
     // An init that blocks is a program without a meaning, not a harness that is broken.
     if (behaviour.broken !== undefined && !behaviour.broken.startsWith('The init part'))
       this.broken = `${behaviour.broken} (program ${program.name})`;
@@ -241,7 +244,7 @@ class Fuzzer {
     if (at === init.length) return smallest;
     const told: Program = { ...program, init: init.slice(0, at), threads: [init.slice(at)] };
     const signature = signatureOf(found.finding);
-    const behaviour = this.explore(told, (other) => other !== signature);
+    const behaviour = this.explore(told, (other) => other !== signature, true);
     const again = behaviour.findings.find((f) => signatureOf(f.finding) === signature);
     return again === undefined
       ? smallest

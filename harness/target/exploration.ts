@@ -78,6 +78,7 @@ export class Exploration {
   private executions = 0;
   private outOfSteps = 0;
   private broken: string | undefined;
+  private enough = false;
 
   constructor(
     target: string,
@@ -181,6 +182,7 @@ export class Exploration {
         if (each()) stopped = 'given back';
         else if (this.broken !== undefined) stopped = 'broken';
         else if (options.stopAtFirst === true && this.findings.size > 0) stopped = 'first finding';
+        else if (this.enough) stopped = 'a finding that was looked for';
         else if (options.interrupted?.(n) === true) stopped = 'stopped';
         return stopped !== '';
       },
@@ -278,8 +280,12 @@ export class Exploration {
       if (!isBetter(raw, order, known.first)) return;
     }
     const first = { finding: raw, raw, times: 1, schedule: this.token(), history, order };
-    if (known === undefined) this.findings.set(signature, { first, times: 1 });
-    else known.first = first;
+    if (known !== undefined) {
+      known.first = first;
+      return;
+    }
+    this.findings.set(signature, { first, times: 1 });
+    this.enough ||= this.options.stopAt?.(signature) === true;
   }
 
   /** Replays every finding, gives it its shortest schedule, and drops none silently. */

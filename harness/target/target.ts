@@ -52,6 +52,8 @@ export interface RunOptions {
   readonly faults?: number;
   /** Ends the exploration as soon as something was found. */
   readonly stopAtFirst?: boolean;
+  /** Ends the exploration as soon as there is a finding of such a signature. */
+  readonly stopAt?: (signature: string) => boolean;
   /** Judges each history; what it proves is added to the findings. */
   readonly checks?: (history: History, program: Program) => readonly Finding[];
   /** Signatures nobody wants to hear of again: such findings are left out, and not confirmed by replays. */
