@@ -1,69 +1,16 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import t from 'tap';
-import { parseMask, syscallOf } from '../abi/index.ts';
 import type { CallRecord, Finding, History, Result } from '../history/history.ts';
-import { signatureOf } from '../history/history.ts';
-import type { Call, ExpectBlock, Program } from '../program/program.ts';
+import type { ExpectBlock, Program } from '../program/program.ts';
 import { parseSyntax } from '../program/text.ts';
 import { outcomeText } from '../program/values.ts';
+import { historyOf, signatures } from './check.test-kit.ts';
 import { CHECKS, checkHistory } from './checks.ts';
 import { judge, type Seen, type Status } from './expect.ts';
 import { blockFor, compareReleases, selects } from './selector.ts';
 
 const V11 = 'model:2.5.44+sys_epoll-v11';
 const K26 = 'model:2.6.20';
-
-/**
- * A history by hand. Each entry of the timeline is a call with its result, `T1.1 EAGAIN`, or only its start
- * (`>T1.2`) or return (`<T1.2 0`); a call that hangs is `T1.2 hang`. Calls of init come first, in order.
- */
-function historyOf(target: string, text: string, timeline: readonly string[]): [History, Program] {
-  const program = parseSyntax(text, 'test.prog');
-  const starts = new Map<string, number>();
-  const calls: CallRecord[] = [];
-  for (const [at, entry] of timeline.entries()) {
-    const [place = '', value] = entry.replace(/^[<>]/, '').split(/ (.*)/);
-    if (!entry.startsWith('<')) starts.set(place, 2 * at);
-    if (entry.startsWith('>')) continue;
-    const [who = '', which = ''] = place.split('.');
-    const thread = who === 'init' ? -1 : Number(who.slice(1)) - 1;
-    const index = Number(which) - 1;
-    const call = (thread < 0 ? program.init : (program.threads[thread] ?? []))[index];
-    if (call === undefined) throw new Error(`no call ${place}`);
-    const result = resultOf(call, value ?? '0');
-    const end = result.kind === 'hang' || result.kind === 'killed' ? Infinity : 2 * at + 1;
-    calls.push({ thread, index, call, result, start: starts.get(place) ?? 0, end });
-  }
-  calls.sort((a, b) => a.start - b.start);
-  const before = (a: CallRecord, b: CallRecord): boolean => a.end < b.start;
-  return [{ target, calls, before }, program];
-}
-
-function resultOf(call: Call, text: string): Result {
-  if (text === 'hang' || text === 'killed') return { kind: text };
-  if (/^E[A-Z0-9]+$/.test(text)) return { kind: 'errno', errno: text };
-  const returns = syscallOf(call.name)?.returns;
-  if (text.startsWith('{')) {
-    const words = text
-      .slice(1, -1)
-      .split(', ')
-      .filter((word) => word !== '');
-    const events = words.map((word) => {
-      const [name = '', mask = ''] = word.split(':');
-      return { name, mask: parseMask(mask) ?? 0 };
-    });
-    return { kind: 'events', events };
-  }
-  if (returns === 'fd' || returns === 'fds2') {
-    return { kind: 'fds', fds: text.split(',').map(Number) };
-  }
-  if (returns === 'bytes') return { kind: 'bytes', count: Number(text), data: '' };
-  return { kind: 'value', value: Number(text) };
-}
-
-function signatures(findings: readonly Finding[]): string {
-  return findings.map(signatureOf).join('; ');
-}
 
 interface Plant {
   readonly rule: string;

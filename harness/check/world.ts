@@ -5,7 +5,7 @@
 
 import { kernelIdOf, isSysEpoll, type KernelId } from '../abi/index.ts';
 import type { CallRecord, History } from '../history/history.ts';
-import type { Arg } from '../program/program.ts';
+import type { Arg, IocbOp } from '../program/program.ts';
 
 export type FileKind =
   | 'pipe-read'
@@ -57,6 +57,8 @@ export interface World {
   readonly descriptors: readonly Descriptor[];
   readonly files: readonly OpenFile[];
   /** A thread died inside the kernel, or it cannot be told what a call was about: no check speaks. */
+  isUnclear: boolean;
+  /** It is unclear, or requests do in the background what epoll's checks would have to know. */
   isCorrupt: boolean;
 }
 
@@ -169,17 +171,20 @@ export function worldOf(history: History): World {
     isV11: isSysEpoll(kernel),
     descriptors,
     files,
-    isCorrupt: history.calls.some((record) => record.result.kind === 'killed'),
+    isUnclear: history.calls.some((record) => record.result.kind === 'killed'),
+    isCorrupt: false,
   };
   addClosers(world);
-  world.isCorrupt ||= isAmbiguous(world) || mayReuseNumbers(world);
+  world.isUnclear ||= isAmbiguous(world) || mayReuseNumbers(world);
   addUses(world);
   pairStreams(world);
+  world.isCorrupt = world.isUnclear || hasHiddenEffects(world);
   return world;
 }
 
 function addDescriptors(descriptors: Descriptor[], files: OpenFile[], record: CallRecord): void {
-  if (record.result.kind !== 'fds') return;
+  // A context is no descriptor, though its handle is told like one.
+  if (record.result.kind !== 'fds' || record.call.name === 'io_setup') return;
   const made = filesMadeBy(descriptors, files, record);
   for (const [at, number] of record.result.fds.entries()) {
     const file = made[at] ?? newFile(files, 'unknown', '');
@@ -282,6 +287,7 @@ function opened(
   }
   if (text === '/dev/epoll') return newFile(files, 'set', channel);
   if (text === '/dev/tty') return newFile(files, 'tty', channel);
+  if (text.startsWith('/dev/sd')) return newFile(files, 'unknown', channel);
   if (text === '/dev/zero' || text.startsWith('/tmp'))
     return newFile(files, 'always-ready', channel);
   return newFile(files, 'fifo', `path ${text}`);
@@ -321,7 +327,7 @@ function closedNumber(world: World, record: CallRecord): number | null {
 /** Some call may mean one file or another, because its number was closed and given out again meanwhile. */
 function isAmbiguous(world: World): boolean {
   return world.history.calls.some((record) =>
-    record.call.args.flatMap(descriptorArgs).some((arg) => {
+    descriptorArgsOf(record).some((arg) => {
       const number =
         arg.kind === 'int' && isNumberOfCall(record, arg)
           ? arg.value
@@ -352,16 +358,46 @@ function isNumberOfCall(record: CallRecord, arg: Arg): boolean {
 function addUses(world: World): void {
   for (const record of world.history.calls) {
     if (record.call.name === 'close') continue;
-    for (const arg of record.call.args.flatMap(descriptorArgs)) {
+    for (const arg of descriptorArgsOf(record)) {
       const file = descriptorOf(world, record, arg)?.file;
       if (file !== undefined && !file.uses.includes(record)) file.uses.push(record);
     }
+    if (isAioCall(record)) continue;
     descriptorOf(world, record, record.call.args[0])?.file.calls.push(record);
   }
 }
 
-function descriptorArgs(arg: Arg): Arg[] {
-  return arg.kind === 'pollfds' ? arg.entries.map((entry) => entry.fd) : [arg];
+/** io_setup() and its like, whose numbers are sizes and handles. */
+function isAioCall(record: CallRecord): boolean {
+  return /^(io|aio)_/.test(record.call.name);
+}
+
+/** The arguments of a call that may be descriptors; those of requests that it submits are in its list. */
+function descriptorArgsOf(record: CallRecord): Arg[] {
+  const { args } = record.call;
+  if (isAioCall(record)) return args.flatMap(requestArgs);
+  return args.flatMap((arg) =>
+    arg.kind === 'pollfds' ? arg.entries.map((entry) => entry.fd) : [arg],
+  );
+}
+
+function requestArgs(arg: Arg): Arg[] {
+  if (arg.kind !== 'iocbs') return [];
+  return arg.entries.flatMap((entry) => {
+    const fd = entry.kind === 'iocb' && entry.op !== null ? descriptorArgOf(entry.op) : undefined;
+    return fd === undefined ? [] : [fd];
+  });
+}
+
+/** The descriptor that a request is about. */
+export function descriptorArgOf(op: IocbOp): Arg | undefined {
+  return op.args[op.name === 'opcode' ? 1 : 0];
+}
+
+/** Where there are sets, a request that reads, writes or waits leaves marks that no call of the history tells. */
+function hasHiddenEffects(world: World): boolean {
+  if (!world.files.some((file) => file.kind === 'set')) return false;
+  return world.history.calls.some((record) => record.call.name === 'io_submit');
 }
 
 /** The n-th connection made to a listener is the n-th accepted, if both orders are certain. */
