@@ -87,13 +87,18 @@ export class AioLibc extends Libc {
     return address;
   }
 
+  /** The buffer of an iocb. */
+  bufferOf(name: string): number {
+    return IOCB_PAGE + TEXT + (name.charCodeAt(0) - 97) * 256;
+  }
+
   pread(name: string, fd: string | number, nbytes: number): number {
-    const buf = IOCB_PAGE + TEXT + (name.charCodeAt(0) - 97) * 256;
+    const buf = this.bufferOf(name);
     return this.iocb(name, { lioOpcode: Opcode.PREAD, fildes: this.number(fd), buf, nbytes });
   }
 
   pwrite(name: string, fd: string | number, text: string): number {
-    const buf = IOCB_PAGE + TEXT + (name.charCodeAt(0) - 97) * 256;
+    const buf = this.bufferOf(name);
     this.kernel.mm.store(buf, text);
     const fildes = this.number(fd);
     return this.iocb(name, { lioOpcode: Opcode.PWRITE, fildes, buf, nbytes: text.length });
@@ -137,6 +142,12 @@ export class AioLibc extends Libc {
   // eslint-disable-next-line require-yield -- for `note`
   *text(address: number, count: number): Kernel<string> {
     return JSON.stringify(bytesAt(address, count));
+  }
+
+  /** A number of the block device. */
+  *stat(name: string): Kernel<string> {
+    this.kernel.mm.store(this.buffer, name);
+    return show(yield* this.call('disk_stat', this.buffer));
   }
 
   eventText(address: number): string {

@@ -59,8 +59,7 @@ t.test('a handle is the address of the ring, and is used again', async (t) => {
       u.shared.ctx.old = u.shared.ctx.a;
       yield* u.setup('c', 1);
       yield* u.setup('d', 1);
-      for (const name of ['old', 'b', 'c', 'd'])
-        u.out.set(name, u.handle(name).toString(16));
+      for (const name of ['old', 'b', 'c', 'd']) u.out.set(name, u.handle(name).toString(16));
       yield* u.pipe('r', 'w');
       yield* u.note('to the old one', u.submit('old', u.pread('a', 'r', 1)));
       yield* u.note('in the new one', u.reap('c', 1, 1));
@@ -94,7 +93,10 @@ t.test('io_submit tests in the order of the kernel', async (t) => {
     yield* u.note('count that wraps', raw(2 ** 30 + 1, BAD));
     yield* u.note('fault of the array', raw(1, BAD));
     yield* u.note('fault of the iocb', u.submit('c', BAD));
-    yield* u.note('reserved before count', u.submit('c', u.iocb('a', { reserved2: 1, nbytes: -1 })));
+    yield* u.note(
+      'reserved before count',
+      u.submit('c', u.iocb('a', { reserved2: 1, nbytes: -1 })),
+    );
     yield* u.note('count before fd', u.submit('c', u.iocb('a', { nbytes: 2 ** 31 })));
     yield* u.note('fd', u.submit('c', u.iocb('a', { fildes: 99, lioOpcode: 6 })));
     const fildes = u.number('w');
@@ -107,7 +109,10 @@ t.test('io_submit tests in the order of the kernel', async (t) => {
       yield* u.note(`opcode ${lioOpcode}`, u.submit('c', u.iocb('a', { fildes, lioOpcode })));
     u.iocb('a', { key: 5, fildes, lioOpcode: 6 });
     yield* u.submit('c', u.iocbAt('a'));
-    u.out.set('key is written before that', JSON.stringify(u.kernel.mm.load(u.iocbAt('a'))).slice(11, 18));
+    u.out.set(
+      'key is written before that',
+      JSON.stringify(u.kernel.mm.load(u.iocbAt('a'))).slice(11, 18),
+    );
     yield* u.note('a count hides the error', u.submit('c', u.pread('b', 'r', 1), BAD));
     yield* u.note('one event', u.reap('c', 0, 8));
   });
@@ -145,7 +150,12 @@ t.test('segments are tested one by one, and none is no bytes', async (t) => {
     yield* u.write('w', 'abcdef');
     const table = IOCB_PAGE + 0x8000;
     const data = IOCB_PAGE + 0x9000;
-    const vector = (name: string, lengths: readonly number[], buf = table, nbytes = lengths.length) => {
+    const vector = (
+      name: string,
+      lengths: readonly number[],
+      buf = table,
+      nbytes = lengths.length,
+    ) => {
       for (const [i, length] of lengths.entries())
         u.kernel.mm.store(buf + 8 * i, { base: data + 16 * i, length });
       return u.iocb(name, { lioOpcode: 7, fildes: u.number('r'), buf, nbytes });
@@ -289,7 +299,10 @@ t.test('a reaper sleeps until an event comes, for a time, or until a signal', as
       },
     ],
   });
-  t.same(signal.outcomes, ['x=a:EAGAIN b:EAGAIN c:EAGAIN (blocked)', 'x=a:EAGAIN b:EAGAIN c:EAGAIN, y=EINTR']);
+  t.same(signal.outcomes, [
+    'x=a:EAGAIN b:EAGAIN c:EAGAIN (blocked)',
+    'x=a:EAGAIN b:EAGAIN c:EAGAIN, y=EINTR',
+  ]);
 });
 
 t.test('a reaper that a signal ends keeps the wake-up that was for another (A-B1)', async (t) => {

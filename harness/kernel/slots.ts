@@ -82,6 +82,8 @@ export function slotOf(kind: SingleSlot): number | null {
 export function nextSlot(kind: ThreadSlot, thread: number): number {
   const slot = free.get(kind)?.[thread + 1]?.shift();
   if (slot === undefined)
-    throw new HarnessBug(`Cannot give thread ${thread} a slot: its needs name too few of "${kind}"`);
+    throw new HarnessBug(
+      `Cannot give thread ${thread} a slot: its needs name too few of "${kind}"`,
+    );
   return slot;
 }

@@ -114,16 +114,15 @@ t.test('delayed work is queued by its timer, unless it is cancelled in time', (t
   };
   engine.timers = 'any';
 
-  const { seen } = everything(tiny, () => `ran ${ran} cancelled ${cancelled}${ignored ? ' queued again' : ''}`);
+  const { seen } = everything(
+    tiny,
+    () => `ran ${ran} cancelled ${cancelled}${ignored ? ' queued again' : ''}`,
+  );
   engine.timers = 'idle';
 
   t.same(
     seen,
-    [
-      'done ran 0 cancelled 1',
-      'done ran 1 cancelled 0',
-      'done ran 2 cancelled 0 queued again',
-    ],
+    ['done ran 0 cancelled 1', 'done ran 1 cancelled 0', 'done ran 2 cancelled 0 queued again'],
     'a request without a delay is not looked at while the delay lasts',
   );
   t.end();

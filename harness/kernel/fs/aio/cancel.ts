@@ -61,7 +61,11 @@ function* lookupKiocb(ctx: Kioctx, iocb: number, key: number): Kernel<Kiocb | nu
   for (const k of ctx.active) {
     const obj = yield* readRef(k.obj, site);
     if (obj === null)
-      engine.observer.report('KMSAN', site, 'ki_obj of a new request is read and was never written');
+      engine.observer.report(
+        'KMSAN',
+        site,
+        'ki_obj of a new request is read and was never written',
+      );
     if (obj === iocb && k.key === key) return k;
   }
   return null;

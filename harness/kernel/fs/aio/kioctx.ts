@@ -180,7 +180,12 @@ export class Kioctx {
     this.lock = newSpinLock('ctx_lock', this.mem);
     this.guard = new Guarded('kioctx', this.mem);
     this.anyKicked = newWord('ctx.run_list', 0, this.mem);
-    this.wq = newDelayedWork(aioQueue(), nextSlot('context', currentThread()), () => handler(this), this.mem);
+    this.wq = newDelayedWork(
+      aioQueue(),
+      nextSlot('context', currentThread()),
+      () => handler(this),
+      this.mem,
+    );
   }
 }
 

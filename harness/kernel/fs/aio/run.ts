@@ -38,8 +38,7 @@ export function* aioRunIocb(k: Kiocb): Kernel<number> {
   setRunState(k, 'N', 'aio_run_iocb-2');
   yield* spinUnlock(ctx.lock, 'aio_run_iocb-2');
   let result: number;
-  const ran = (yield* read(k.cancelled, 'aio_run_iocb-3')) === 0;
-  if (!ran) {
+  if ((yield* read(k.cancelled, 'aio_run_iocb-3')) !== 0) {
     result = -E.EINTR;
     yield* aioComplete(k, result, 0, 'aio_run_iocb-3');
   } else {
@@ -75,7 +74,6 @@ function* runMethod(k: Kiocb, retry: (k: Kiocb) => Kernel<number>): Kernel<numbe
 function* letKicksIn(k: Kiocb): Kernel<void> {
   plainWrite(k.guard, 'aio_run_iocb-7');
   setRunState(k, 'E', 'aio_run_iocb-7');
-  announce('kiocb.ran', k, -EIOCBRETRY, 'aio_run_iocb-7');
   if (!k.kicked) return;
   yield* enqueue(k, 'aio_run_iocb-7');
   yield* aioQueueWork(k.ctx, 'aio_run_iocb-7');
