@@ -1,12 +1,5 @@
 import t from 'tap';
-import { Dpor } from '../explore/dpor.ts';
-import { explore } from '../explore/explore.ts';
-import { RandomWalk } from '../explore/random.ts';
-import { Replay } from '../explore/replay.ts';
-import type { Schedule } from '../explore/token.ts';
 import { signatureOf } from '../history/history.ts';
-import { MAX_THREADS, engine } from '../machine/index.ts';
-import type { EventLog } from '../machine/log.ts';
 import {
   drawFromSeed,
   generateProgram,
@@ -16,17 +9,14 @@ import {
 import { printProgram } from '../program/print.ts';
 import type { Program } from '../program/program.ts';
 import { parseProgram } from '../program/text.ts';
-import { outcomeText } from '../program/values.ts';
 import { modelTarget } from './model.ts';
+import { difference, hiddenState, texts, tracesMissed } from './model.test-kit.ts';
 import type { Behaviour, RunOptions } from './target.ts';
 
 const V11 = '2.5.44+sys_epoll-v11';
 const K2620 = '2.6.20';
-/** Programs per kernel and set of options, traces above which brute force is not tried, and its executions. */
+/** Programs per kernel. */
 const PROGRAMS = 60;
-const SMALL = 8;
-const BRUTE_FORCE = 600;
-const SAMPLES = 25;
 const SEED = 20_261_120;
 
 function programOf(kernel: string, seed: number): Program {
@@ -36,96 +26,6 @@ function programOf(kernel: string, seed: number): Program {
     callsPerThread: { min: 1, max: 2 },
     initCalls: { min: 2, max: 5 },
   });
-}
-
-function texts(behaviour: Behaviour): string[] {
-  return behaviour.outcomes.map((o) => o.text);
-}
-
-/** How many traces sampling meets that the exact explorer does not. */
-function tracesMissed(kernel: string, program: Program, options: RunOptions): number {
-  const run = modelTarget(kernel).modelRun(program, options);
-  const visited = new Set<number>();
-  const missed = new Set<number>();
-  explore(engine, run, new Dpor(engine), () => visited.add(engine.log.traceHash()));
-  const note = (): void => {
-    const trace = engine.log.traceHash();
-    if (!visited.has(trace)) missed.add(trace);
-  };
-  explore(engine, run, new RandomWalk(engine, { seed: SEED }), note, { executions: SAMPLES });
-  return missed.size;
-}
-
-/** What another strategy sees and the exact one does not, or '' if nothing. */
-function difference(kernel: string, program: Program, options: RunOptions): string {
-  const target = modelTarget(kernel);
-  const exact = target.run(program, options);
-  if (exact.broken !== undefined || !exact.complete)
-    return exact.broken ?? `incomplete: ${exact.incomplete ?? ''}`;
-  const known = texts(exact);
-  if (exact.traces <= SMALL) {
-    const all = target.run(program, { ...options, strategy: 'dfs', runs: BRUTE_FORCE });
-    if (all.complete && all.traces !== exact.traces)
-      return `${all.traces} traces by brute force, ${exact.traces} by dpor`;
-    if (all.complete && texts(all).join('\n') !== known.join('\n'))
-      return `outcomes ${texts(all).join('; ')} by brute force, ${known.join('; ')} by dpor`;
-  }
-  const sampled = target.run(program, {
-    ...options,
-    strategy: 'random',
-    runs: SAMPLES,
-    seed: SEED,
-  });
-  const strange = texts(sampled).filter((text) => !known.includes(text));
-  if (strange.length > 0) return `only by sampling: ${strange.join('; ')}`;
-  const missed = tracesMissed(kernel, program, options);
-  return missed > 0 ? `${missed} traces only by sampling` : '';
-}
-
-/** The same trace in another order: always the last thread that can go on. */
-function reordered(log: EventLog): Schedule {
-  const queues: number[][] = Array.from({ length: log.width }, () => []);
-  for (let d = 0; d < log.length; d++) queues[log.thr[d]]?.push(d);
-  const done = new Array<number>(log.width).fill(0);
-  const isFree = (d: number, t: number): boolean =>
-    done.every((n, u) => u === t || n >= log.clk[d * MAX_THREADS + u]);
-  const threads: number[] = [];
-  const choices: number[] = [];
-  while (threads.length < log.length) {
-    let t = log.width - 1;
-    while (t >= 0) {
-      const next = queues[t]?.[done[t] ?? 0];
-      if (next !== undefined && isFree(next, t)) break;
-      t--;
-    }
-    const d = queues[t]?.[done[t] ?? 0] ?? 0;
-    if (log.alts[d] > 1) choices.push(log.alt[d]);
-    done[t] = (done[t] ?? 0) + 1;
-    threads.push(t);
-  }
-  return { programHash: '', threads, choices, check: null };
-}
-
-/** A trace of the program that ends otherwise in another order of its steps, or '' if there is none. */
-function hiddenState(kernel: string, program: Program, options: RunOptions): string {
-  const run = modelTarget(kernel).modelRun(program, options);
-  const seen: { readonly trace: number; readonly text: string; readonly again: Schedule }[] = [];
-  const note = (): void => {
-    const text = outcomeText(program, run.records());
-    seen.push({ trace: engine.log.traceHash(), text, again: reordered(engine.log) });
-  };
-  explore(engine, run, new Dpor(engine), note, { executions: 25 });
-  for (const { trace, text, again } of seen) {
-    let found = '';
-    explore(engine, run, new Replay(engine, again), () => {
-      const now = outcomeText(program, run.records());
-      if (engine.log.traceHash() !== trace)
-        found = `the trace of ${text} in another order is another trace`;
-      else if (now !== text) found = `one trace ends with ${text} and with ${now}`;
-    });
-    if (found !== '') return found;
-  }
-  return '';
 }
 
 const VARIANTS: readonly (readonly [string, RunOptions])[] = [
