@@ -226,8 +226,11 @@ class Fuzzer {
     this.executions += behaviour.executions;
     if (shrinking) this.spent += behaviour.executions;
     // An init that blocks is a program without a meaning, not a harness that is broken.
-    if (behaviour.broken !== undefined && !behaviour.broken.startsWith('The init part'))
-      this.broken = `${behaviour.broken} (program ${program.name})`;
+    if (behaviour.broken !== undefined && !behaviour.broken.startsWith('The init part')) {
+      const meta = [{ key: 'kernel', value: this.target.selector }, ...program.meta];
+      const file = saveProgram(options.folder, 'broken', { ...program, meta });
+      this.broken = `${behaviour.broken} (program ${file})`;
+    }
     return behaviour;
   }
 
