@@ -135,7 +135,7 @@ export class AioAccount {
   private users(e: AioEvent, ctx: Ctx): void {
     const name = memName(ctx.mem);
     const isLast = ctx.users > 0 && e.value === 0;
-    if (e.value < 0 || (ctx.users === 0 && e.value > 1) || ctx.isFreed) {
+    if (e.value < 0 || (ctx.users === 0 && e.value > 0) || ctx.isFreed) {
       this.add(
         'A-I16',
         `${currentName()} changes users of ${name} to ${e.value} after the last put`,
@@ -151,7 +151,7 @@ export class AioAccount {
   private freedContext(ctx: Ctx): void {
     const name = memName(ctx.mem);
     if (ctx.isFreed) this.add('A-I16', `${name} is freed twice`);
-    else if (ctx.users !== 0) this.add('A-I16', `${name} is freed with ${ctx.users} users`);
+    else if (ctx.users > 0) this.add('A-I16', `${name} is freed with ${ctx.users} users`);
     ctx.isFreed = true;
   }
 
@@ -182,7 +182,7 @@ export class AioAccount {
   quiet(): void {
     for (const ctx of this.state.ctxs.values()) {
       this.gone(ctx);
-      if (isAtRest() && !ctx.isFreed && ctx.users !== (ctx.isLinked ? 1 : 0)) {
+      if (isAtRest() && !ctx.isFreed && ctx.users >= 0 && ctx.users !== (ctx.isLinked ? 1 : 0)) {
         const name = memName(ctx.mem);
         this.add('A-I16', `${name} has ${ctx.users} users, and nobody is inside a call on it`);
       }

@@ -77,7 +77,8 @@ export class Kiocb {
 /** One kioctx, from its first reference on. */
 export class Ctx {
   readonly mem: Lifetime;
-  users = 0;
+  /** -1 until the first reference was told. */
+  users = -1;
   isLinked = false;
   isDead = false;
   isFreed = false;

@@ -7,15 +7,17 @@ import {
   newWord,
   schedule,
   setCurrentState,
+  tasks,
+  taskConfig,
   TaskState,
   wakeUpProcess,
   write,
   type Kernel,
   type Mem,
+  type Strategy,
   type Word,
 } from '../machine/index.ts';
-import { runTiny, type Tiny } from '../machine/scripted.ts';
-import { tasks } from '../machine/task.ts';
+import { tinyScenario, type Tiny } from '../machine/scripted.ts';
 import { Sanitizers } from './index.ts';
 
 /** Beginnings that many tests have. */
@@ -40,49 +42,78 @@ const MACROS: Readonly<Record<string, string>> = {
  * `free k` frees, `sleep` sleeps until `wake T1`, `pass` does nothing.
  */
 export function announce(text: string): string {
-  const steps = linesOf(text).map((line) => {
-    const words = line.split(' ');
-    const who = /^T[1-4]$/.test(words[0] ?? '') ? Number(words.shift()?.slice(1)) - 1 : 0;
-    return { who, words };
-  });
-  const mems = new Map<string, Mem>();
-  const memOf = (name: string): Mem => {
-    let mem = mems.get(name);
-    if (mem === undefined) {
-      mem = kmalloc(
-        name.startsWith('k') ? 'kiocb' : name.startsWith('c') ? 'kioctx' : name,
-        'alloc',
-      );
-      mem.permanent = true;
-      mems.set(name, mem);
-    }
-    return mem;
-  };
-  let clock: Word;
-  function* body(thread: number): Kernel<void> {
-    for (const { who, words } of steps) {
-      if (who !== thread) continue;
-      yield* write(clock, 1, 'step');
-      yield* perform(words, memOf);
-    }
-  }
-  const width = Math.max(...steps.map((step) => step.who)) + 1;
-  const threads = Array.from({ length: width }, (_, thread) => () => body(thread));
+  const script = new Script(text);
   const sanitizers = new Sanitizers();
-  const tiny: Tiny = { build: () => (clock = newWord('clock', 0)), threads };
-  runTiny(tiny, scheduleOf(steps), sanitizers);
+  engine.forget();
+  engine.observer = sanitizers;
+  engine.timers = 'idle';
+  taskConfig.signalsInUse = true;
+  engine.execute(tinyScenario(script.tiny()), script);
   return sanitizers
     .findings()
     .map((f) => `${f.detector} ${f.site}`)
     .join('; ');
 }
 
-/** A line is one event of its thread, but for sleeping and waking. */
-function scheduleOf(steps: readonly { who: number; words: readonly string[] }[]): number[] {
-  return steps.flatMap(({ who, words }) => {
-    if (words[0] === 'sleep') return [who, who];
-    return words[0] === 'wake' ? [who, who] : [who];
-  });
+/** Line after line, each by its thread and as a whole. */
+class Script implements Strategy {
+  private readonly lines: readonly { readonly who: number; readonly words: readonly string[] }[];
+  private readonly mems = new Map<string, Mem>();
+  private turn = 0;
+
+  constructor(text: string) {
+    this.lines = linesOf(text).map((line) => {
+      const words = line.split(' ');
+      const who = /^T[1-4]$/.test(words[0] ?? '') ? Number(words.shift()?.slice(1)) - 1 : 0;
+      return { who, words };
+    });
+  }
+
+  tiny(): Tiny {
+    let clock: Word;
+    const { lines } = this;
+    const width = Math.max(...lines.map((line) => line.who)) + 1;
+    const body = function* (script: Script, thread: number): Kernel<void> {
+      for (const { who, words } of lines) {
+        if (who !== thread) continue;
+        yield* write(clock, 1, 'step');
+        yield* perform(words, (name) => script.mem(name));
+        if (words[0] !== 'sleep') script.turn++;
+      }
+    };
+    const threads = Array.from({ length: width }, (_, thread) => () => body(this, thread));
+    return { build: () => (clock = newWord('clock', 0)), threads };
+  }
+
+  private mem(name: string): Mem {
+    let mem = this.mems.get(name);
+    if (mem === undefined) {
+      const kind = name.startsWith('k') ? 'kiocb' : name.startsWith('c') ? 'kioctx' : name;
+      mem = kmalloc(kind, 'alloc');
+      mem.permanent = true;
+      this.mems.set(name, mem);
+    }
+    return mem;
+  }
+
+  begin(): boolean {
+    return true;
+  }
+
+  /** Whoever's turn it is; a line that says `sleep` is over when its thread sleeps. */
+  pick(): number {
+    for (; this.turn < this.lines.length; this.turn++) {
+      const who = this.lines[this.turn]?.who ?? 0;
+      if (engine.isLive(who) && engine.isEnabled(who)) return who;
+    }
+    return -1;
+  }
+
+  alternative(): number {
+    return 0;
+  }
+
+  end(): void {}
 }
 
 function* perform(words: readonly string[], memOf: (name: string) => Mem): Kernel<void> {
