@@ -12,6 +12,7 @@ import { closeAll, mm, resetFiles } from './fs/file.ts';
 import { resetNames, type Opener } from './fs/namei.ts';
 import { fifoOpen, makePipe, newPipe } from './fs/pipe.ts';
 import type { BuiltKernel } from './kernel.ts';
+import { memorySyscalls } from './mm/mmap.ts';
 import { resetSockets } from './net/socket.ts';
 
 /** What patches replace in a 3.1 kernel. */
@@ -30,7 +31,7 @@ function makeFifo(): Opener {
 /** A bootable kernel of these parts; `spec` is the name it answers to. */
 export function build31(spec: string, parts: Parts31): BuiltKernel {
   const syscalls = commonSyscalls(makePipe);
-  for (const [name, call] of aioSyscalls) syscalls.set(name, call);
+  for (const [name, call] of [...aioSyscalls, ...memorySyscalls]) syscalls.set(name, call);
   syscalls.set('disk_stat', sysDiskStat);
   return {
     spec,

@@ -5,6 +5,7 @@ import { Sanitizers } from '../sanitizers/index.ts';
 import {
   NO_OBSERVER,
   cancelDelayedWork,
+  cancelWorkSync,
   complete,
   down,
   engine,
@@ -125,6 +126,42 @@ t.test('delayed work is queued by its timer, unless it is cancelled in time', (t
     ['done ran 0 cancelled 1', 'done ran 1 cancelled 0', 'done ran 2 cancelled 0 queued again'],
     'a request without a delay is not looked at while the delay lasts',
   );
+  t.end();
+});
+
+t.test('cancel_work_sync() takes the work off, or waits for its end', (t) => {
+  let log = '';
+  let queue: WorkQueue;
+  let work: Work;
+  const tiny: Tiny = {
+    build: () => {
+      log = '';
+      queue = newWorkQueue('events', WORKER_SLOT);
+      work = newWork('work', function* (): Kernel<void> {
+        log += 'begin ';
+        yield* setState('work');
+        if (log === 'begin ' && (yield* queueWork(queue, work, 'again'))) log += 'again ';
+        log += 'end ';
+      });
+    },
+    threads: [
+      function* () {
+        yield* queueWork(queue, work, 'queue');
+        yield* cancelWorkSync(queue, work, 'cancel');
+        log += 'cancelled';
+      },
+    ],
+  };
+
+  const { seen, found } = everything(tiny, () => log);
+
+  t.same(seen, [
+    'done begin again end begin end cancelled',
+    'done begin again end cancelled',
+    'done begin end cancelled',
+    'done cancelled',
+  ]);
+  t.same(found, []);
   t.end();
 });
 

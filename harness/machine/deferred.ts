@@ -67,9 +67,10 @@ export function newWork(name: string, run: () => Kernel<void>, mem: Lifetime | n
   return { run, pending: newWord(`${name}.pending`, 0, mem) };
 }
 
-/** Somebody who waits until so many pieces of work have been done. */
+/** Somebody who waits until so many pieces of work have been done, or until one of them has. */
 interface Flusher {
   readonly needed: number;
+  readonly work: Work | null;
   readonly done: Completion;
 }
 
@@ -85,6 +86,8 @@ export interface WorkQueue {
   inserted: number;
   removed: number;
   readonly flushers: Flusher[];
+  /** What the worker has in hand, the innermost last. */
+  readonly running: Work[];
   /** Items on the list: what the worker waits for. */
   readonly pending: Semaphore;
   /** workqueue_mutex: held by whoever flushes, for the whole time. */
@@ -101,6 +104,7 @@ export function newWorkQueue(name: string, slot: number): WorkQueue {
     inserted: 0,
     removed: 0,
     flushers: [],
+    running: [],
     pending: newSemaphore(`${name}.pending`, 0),
     mutex: newMutex('workqueue_mutex'),
   };
@@ -130,19 +134,27 @@ function* runOne(queue: WorkQueue): Kernel<boolean> {
   const site = 'run_workqueue';
   yield* spinLockIrqsave(queue.lock, site);
   const work = queue.list.shift();
+  if (work !== undefined) queue.running.push(work);
   yield* spinUnlock(queue.lock, site);
   if (work === undefined) return false;
   yield* write(work.pending, 0, site);
   yield* work.run();
   yield* spinLockIrqsave(queue.lock, site);
+  queue.running.pop();
+  yield* finished(queue, work, site);
+  yield* spinUnlock(queue.lock, site);
+  return true;
+}
+
+/** [queue.lock] A piece of work is done, or will not be: tells those who wait for that. */
+function* finished(queue: WorkQueue, work: Work, site: string): Kernel<void> {
   queue.removed++;
   for (const flusher of [...queue.flushers]) {
-    if (flusher.needed > queue.removed) continue;
+    const over = flusher.work === null ? flusher.needed <= queue.removed : flusher.work === work;
+    if (!over) continue;
     queue.flushers.splice(queue.flushers.indexOf(flusher), 1);
     yield* complete(flusher.done, site);
   }
-  yield* spinUnlock(queue.lock, site);
-  return true;
 }
 
 /** __queue_work(): for whoever has set PENDING. */
@@ -179,11 +191,33 @@ function* waitForQueued(queue: WorkQueue, site: string): Kernel<void> {
   yield* spinLockIrqsave(queue.lock, site);
   const flusher =
     queue.removed < queue.inserted
-      ? { needed: queue.inserted, done: newCompletion(`${queue.name}.flush`) }
+      ? { needed: queue.inserted, work: null, done: newCompletion(`${queue.name}.flush`) }
       : null;
   if (flusher !== null) queue.flushers.push(flusher);
   yield* spinUnlock(queue.lock, site);
   if (flusher !== null) yield* waitForCompletion(flusher.done, site);
+}
+
+/**
+ * cancel_work_sync(): takes the work off the queue, and waits until it has run if it is being run. PENDING is held
+ * meanwhile, so that it cannot be queued again.
+ */
+export function* cancelWorkSync(queue: WorkQueue, work: Work, site: string): Kernel<void> {
+  engine.observer.mightSleep(site);
+  yield* spinLockIrqsave(queue.lock, site);
+  const at = queue.list.indexOf(work);
+  if (at >= 0) {
+    queue.list.splice(at, 1);
+    yield* finished(queue, work, site);
+  }
+  const flusher: Flusher | null = queue.running.includes(work)
+    ? { needed: 0, work, done: newCompletion(`${queue.name}.cancel`) }
+    : null;
+  if (flusher !== null) queue.flushers.push(flusher);
+  yield* write(work.pending, 1, site);
+  yield* spinUnlock(queue.lock, site);
+  if (flusher !== null) yield* waitForCompletion(flusher.done, site);
+  yield* write(work.pending, 0, site);
 }
 
 /** Work that is queued when a timer fires. */

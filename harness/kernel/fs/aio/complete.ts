@@ -6,7 +6,6 @@ import {
   cancelDelayedWork,
   defaultWake,
   engine,
-  flushWorkQueue,
   isLinked,
   kfree,
   listAdd,
@@ -183,7 +182,7 @@ export function* freeCtx(ctx: Kioctx): Kernel<void> {
   plainRead(ctx.guard, 'put_ioctx-1');
   bugOn(ctx.reqsActive !== 0, 'put_ioctx-1', 'a context is freed with requests in flight');
   yield* cancelDelayedWork(ctx.wq, 'put_ioctx-2');
-  yield* flushWorkQueue(ctx.wq.queue, 'put_ioctx-3');
+  yield* aio.parts.settleWork(ctx, 'put_ioctx-3');
   yield* freeRing(ctx);
   const { maxReqs } = ctx;
   kfree(ctx.mem, 'put_ioctx-6');

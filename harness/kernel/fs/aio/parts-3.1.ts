@@ -1,6 +1,6 @@
 /** AIO of 3.1 as released (A-R136): what it does differently from 2.6.20. */
 
-import { read, wakeUp } from '../../../machine/index.ts';
+import { cancelWorkSync, read, wakeUp } from '../../../machine/index.ts';
 import { finishPlug, startPlug } from '../../block/queue.ts';
 import type { AioParts } from './parts.ts';
 import { plainAio } from './plain.ts';
@@ -16,6 +16,10 @@ export const aio31: AioParts = {
   },
   *wakeDestroyer(ctx, site) {
     yield* wakeUp(ctx.wait, 0, 0, site);
+  },
+  // Its own work, not the whole queue: a release of a file that is put off is not waited for (A-B12).
+  *settleWork(ctx, site) {
+    yield* cancelWorkSync(ctx.wq.queue, ctx.wq.work, site);
   },
   *wakeReaders(ctx, site) {
     yield* wakeUp(ctx.wait, 0, 0, site);

@@ -28,6 +28,11 @@ export interface AioParts {
   hasGone(ctx: Kioctx): Kernel<boolean>;
   /** [ctx_lock] reqs_active has become 0 on a dead context: wakes who waits for that. */
   wakeDestroyer(ctx: Kioctx, site: string): Kernel<void>;
+  /**
+   * Before a context is given up: nothing that is queued for it may still run. A flush of the queue, or a
+   * cancellation of its own work.
+   */
+  settleWork(ctx: Kioctx, site: string): Kernel<void>;
   /** io_destroy() after it has waited for all requests: wakes those in io_getevents, or nobody. */
   wakeReaders(ctx: Kioctx, site: string): Kernel<void>;
   /** task.io_wait of the current task when it has never run a method: null, or an entry of its own. */

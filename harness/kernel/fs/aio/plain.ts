@@ -1,6 +1,6 @@
 /** AIO of 2.6.20 as released, and the calls of it. */
 
-import { bugOn, spinUnlock, wakeUp, type Kernel } from '../../../machine/index.ts';
+import { bugOn, flushWorkQueue, spinUnlock, wakeUp, type Kernel } from '../../../machine/index.ts';
 import type { Syscall } from '../../kernel.ts';
 import { closeAll, mm } from '../file.ts';
 import { sysIoCancel } from './cancel.ts';
@@ -31,6 +31,9 @@ export const plainAio: AioParts = {
   },
   *wakeDestroyer(ctx, site) {
     yield* wakeUp(ctx.wait, 1, 0, site);
+  },
+  *settleWork(ctx, site) {
+    yield* flushWorkQueue(ctx.wq.queue, site);
   },
   // Nobody tells them (A-B10).
   *wakeReaders() {},

@@ -7,7 +7,6 @@ import {
   copyToUser,
   currentEntry,
   engine,
-  flushWorkQueue,
   injectFault,
   kfree,
   listDelInit,
@@ -33,7 +32,7 @@ import { E, kernelConfig } from '../../kernel.ts';
 import { mm } from '../file.ts';
 import { IO_EVENT_SIZE, KIOCB_SIZE, pointerSize } from './abi.ts';
 import { freeCtx, getCtx, putCtx } from './complete.ts';
-import { Kioctx, aio, aioQueue, announce, announceCtx } from './kioctx.ts';
+import { Kioctx, aio, announce, announceCtx } from './kioctx.ts';
 import { setupRing } from './ring.ts';
 import { aioKickHandler } from './run.ts';
 
@@ -207,7 +206,7 @@ export function* exitAio(): Kernel<void> {
     announceCtx('ctx.unlinked', ctx, 0, 'exit_aio-1');
     yield* cancelAll(ctx);
     yield* waitForAll(ctx);
-    yield* flushWorkQueue(aioQueue(), 'exit_aio-4');
+    yield* aio.parts.settleWork(ctx, 'exit_aio-4');
     const users = peek(ctx.users);
     if (users !== 1)
       engine.observer.report('WARN', 'exit_aio-5', `a context is still alive: ${users} users`);
