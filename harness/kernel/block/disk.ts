@@ -34,6 +34,7 @@ const O_DIRECT = 0o40000;
 
 /** What is on the device. */
 interface Disk {
+  /** Up to the last byte that was ever written. */
   text: string;
   /** Stands for the text in operations. */
   readonly content: Word;
@@ -44,12 +45,10 @@ interface OpenDisk {
   readonly position: Word;
 }
 
-const EMPTY = '\0'.repeat(DISK_SIZE);
-
 /** The device with nothing on it, by path. Called from boot; its interrupt needs a thread slot. */
 export function bootDisk(): Map<string, Opener> {
   resetQueue();
-  const disk: Disk = { text: EMPTY, content: newWord('disk.content', 0) };
+  const disk: Disk = { text: '', content: newWord('disk.content', 0) };
   // eslint-disable-next-line require-yield -- an open that cannot sleep
   const open: Opener = function* (flags) {
     return openDisk(disk, flags);
@@ -69,12 +68,13 @@ function openedOf(file: File): OpenDisk {
 
 function* load(disk: Disk, start: number, length: number, site: string): Kernel<string> {
   yield* read(disk.content, site);
-  return disk.text.slice(start, start + length);
+  return disk.text.slice(start, start + length).padEnd(length, '\0');
 }
 
 function* store(disk: Disk, start: number, bytes: string, site: string): Kernel<void> {
   yield* write(disk.content, 0, site);
-  disk.text = disk.text.slice(0, start) + bytes + disk.text.slice(start + bytes.length);
+  disk.text =
+    disk.text.slice(0, start).padEnd(start, '\0') + bytes + disk.text.slice(start + bytes.length);
 }
 
 /** How many bytes a transfer has, or its answer if it has none: 0, EINVAL, ENOSPC. */
