@@ -132,36 +132,42 @@ t.test('delayed work is queued by its timer, unless it is cancelled in time', (t
 t.test('cancel_work_sync() takes the work off, or waits for its end', (t) => {
   let log = '';
   let queue: WorkQueue;
-  let work: Work;
-  const tiny: Tiny = {
+  let delayed: DelayedWork;
+  const tiny = (ticks: number): Tiny => ({
     build: () => {
       log = '';
       queue = newWorkQueue('events', WORKER_SLOT);
-      work = newWork('work', function* (): Kernel<void> {
+      delayed = newDelayedWork(queue, WORKER_SLOT + 1, function* (): Kernel<void> {
         log += 'begin ';
         yield* setState('work');
-        if (log === 'begin ' && (yield* queueWork(queue, work, 'again'))) log += 'again ';
+        if (log === 'begin ' && (yield* queueDelayedWork(delayed, 0, 'again'))) log += 'again ';
         log += 'end ';
       });
     },
     threads: [
       function* () {
-        yield* queueWork(queue, work, 'queue');
-        yield* cancelWorkSync(queue, work, 'cancel');
+        yield* queueDelayedWork(delayed, ticks, 'queue');
+        yield* cancelWorkSync(delayed, 'cancel');
         log += 'cancelled';
       },
     ],
-  };
-
-  const { seen, found } = everything(tiny, () => log);
-
-  t.same(seen, [
+  });
+  const everyEnding = [
     'done begin again end begin end cancelled',
     'done begin again end cancelled',
     'done begin end cancelled',
     'done cancelled',
-  ]);
-  t.same(found, []);
+  ];
+
+  const queued = everything(tiny(0), () => log);
+  t.same(queued.seen, everyEnding);
+  t.same(queued.found, []);
+
+  engine.timers = 'any';
+  const armed = everything(tiny(1), () => log);
+  engine.timers = 'idle';
+  t.same(armed.seen, everyEnding);
+  t.same(armed.found, []);
   t.end();
 });
 

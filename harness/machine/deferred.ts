@@ -157,20 +157,21 @@ function* finished(queue: WorkQueue, work: Work, site: string): Kernel<void> {
   }
 }
 
-/** __queue_work(): for whoever has set PENDING. */
+/** __queue_work() [queue.lock], for whoever has set PENDING. */
 function* insertWork(queue: WorkQueue, work: Work, site: string): Kernel<void> {
-  yield* spinLockIrqsave(queue.lock, site);
   queue.list.push(work);
   queue.inserted++;
   yield* up(queue.pending, site);
-  yield* spinUnlock(queue.lock, site);
 }
 
 /** queue_work(): false if it was queued already. May be called from any context. */
 export function* queueWork(queue: WorkQueue, work: Work, site: string): Kernel<boolean> {
-  if ((yield* write(work.pending, 1, site)) !== 0) return false;
-  yield* insertWork(queue, work, site);
-  return true;
+  // Differs: PENDING is set under the lock. Only cancel_work_sync() could tell, and it would spin in between.
+  yield* spinLockIrqsave(queue.lock, site);
+  const fresh = (yield* write(work.pending, 1, site)) === 0;
+  if (fresh) yield* insertWork(queue, work, site);
+  yield* spinUnlock(queue.lock, site);
+  return fresh;
 }
 
 /**
@@ -196,28 +197,6 @@ function* waitForQueued(queue: WorkQueue, site: string): Kernel<void> {
   if (flusher !== null) queue.flushers.push(flusher);
   yield* spinUnlock(queue.lock, site);
   if (flusher !== null) yield* waitForCompletion(flusher.done, site);
-}
-
-/**
- * cancel_work_sync(): takes the work off the queue, and waits until it has run if it is being run. PENDING is held
- * meanwhile, so that it cannot be queued again.
- */
-export function* cancelWorkSync(queue: WorkQueue, work: Work, site: string): Kernel<void> {
-  engine.observer.mightSleep(site);
-  yield* spinLockIrqsave(queue.lock, site);
-  const at = queue.list.indexOf(work);
-  if (at >= 0) {
-    queue.list.splice(at, 1);
-    yield* finished(queue, work, site);
-  }
-  const flusher: Flusher | null = queue.running.includes(work)
-    ? { needed: 0, work, done: newCompletion(`${queue.name}.cancel`) }
-    : null;
-  if (flusher !== null) queue.flushers.push(flusher);
-  yield* write(work.pending, 1, site);
-  yield* spinUnlock(queue.lock, site);
-  if (flusher !== null) yield* waitForCompletion(flusher.done, site);
-  yield* write(work.pending, 0, site);
 }
 
 /** Work that is queued when a timer fires. */
@@ -246,7 +225,9 @@ function* insertDelayed(queue: WorkQueue, work: Work): Kernel<void> {
   // The handler finds the queue through the work, so what the work is part of must still be there.
   if (work.pending.mem !== null)
     engine.observer.touched(work.pending.mem, true, 'delayed_work_timer_fn');
+  yield* spinLockIrqsave(queue.lock, 'delayed_work_timer_fn');
   yield* insertWork(queue, work, 'delayed_work_timer_fn');
+  yield* spinUnlock(queue.lock, 'delayed_work_timer_fn');
 }
 
 /**
@@ -258,11 +239,14 @@ export function* queueDelayedWork(
   ticks: number,
   site: string,
 ): Kernel<boolean> {
-  if (ticks === 0) return yield* queueWork(delayed.queue, delayed.work, site);
-  if ((yield* write(delayed.work.pending, 1, site)) !== 0) return false;
-  const start = yield* now(site);
-  yield* armTimer(delayed.timer, start + ticks, site);
-  return true;
+  const { queue, work, timer } = delayed;
+  if (ticks === 0) return yield* queueWork(queue, work, site);
+  // Differs: under the lock, as in queueWork.
+  yield* spinLockIrqsave(queue.lock, site);
+  const fresh = (yield* write(work.pending, 1, site)) === 0;
+  if (fresh) yield* armTimer(timer, (yield* now(site)) + ticks, site);
+  yield* spinUnlock(queue.lock, site);
+  return fresh;
 }
 
 /**
@@ -273,6 +257,39 @@ export function* cancelDelayedWork(delayed: DelayedWork, site: string): Kernel<n
   const pending = yield* cancelTimerSync(delayed.timer, site);
   if (pending === 1) yield* write(delayed.work.pending, 0, site);
   return pending;
+}
+
+/**
+ * cancel_work_sync() of delayed work: takes it off the queue, and waits until it has run if it is being run. PENDING
+ * is held meanwhile, so that it cannot be queued again. Differs: a delay that is armed is ended, not waited for.
+ */
+export function* cancelWorkSync(delayed: DelayedWork, site: string): Kernel<void> {
+  engine.observer.mightSleep(site);
+  const { queue, work, timer } = delayed;
+  for (;;) {
+    const wasPending = yield* write(work.pending, 1, site);
+    if ((yield* takeOff(queue, work, site)) || wasPending === 0) break;
+    // Neither on the list nor idle: its timer is armed, or the handler has just put it there.
+    if ((yield* cancelTimerSync(timer, site)) === 1) break;
+  }
+  yield* write(work.pending, 0, site);
+}
+
+/** True if it was on the list. Waits for a run of it that is under way. */
+function* takeOff(queue: WorkQueue, work: Work, site: string): Kernel<boolean> {
+  yield* spinLockIrqsave(queue.lock, site);
+  const at = queue.list.indexOf(work);
+  if (at >= 0) {
+    queue.list.splice(at, 1);
+    yield* finished(queue, work, site);
+  }
+  const flusher: Flusher | null = queue.running.includes(work)
+    ? { needed: 0, work, done: newCompletion(`${queue.name}.cancel`) }
+    : null;
+  if (flusher !== null) queue.flushers.push(flusher);
+  yield* spinUnlock(queue.lock, site);
+  if (flusher !== null) yield* waitForCompletion(flusher.done, site);
+  return at >= 0;
 }
 
 /** An interrupt source: each time it is raised its handler runs once, in hardirq context. */

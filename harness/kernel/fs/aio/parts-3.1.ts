@@ -19,7 +19,7 @@ export const aio31: AioParts = {
   },
   // Its own work, not the whole queue: a release of a file that is put off is not waited for (A-B12).
   *settleWork(ctx, site) {
-    yield* cancelWorkSync(ctx.wq.queue, ctx.wq.work, site);
+    yield* cancelWorkSync(ctx.wq, site);
   },
   *wakeReaders(ctx, site) {
     yield* wakeUp(ctx.wait, 0, 0, site);
