@@ -19,6 +19,8 @@ const FIELDS: readonly ArgText[] = [
   ['offset', 'int', 'label'],
   ['nbytes', 'int', 'label'],
   ['reserved', 'int', 'label'],
+  // RWF_ bits; the first reserved field of kernels that have none.
+  ['rw_flags', 'int', 'label'],
   // Sets IOCB_FLAG_RESFD too: completion is counted in that eventfd.
   ['resfd', 'fd', 'label'],
 ];

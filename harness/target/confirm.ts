@@ -28,17 +28,18 @@ export interface Replayed {
   readonly history: History;
 }
 
-/** Replays a schedule strictly; throws Nondeterminism if it does not fit. */
+/** Replays a schedule; strictly throws Nondeterminism if it does not fit. */
 export function replayOnce(
   run: ModelRun,
   program: Program,
   schedule: Schedule,
   sanitizers: Sanitizers,
   checks: Checks,
+  mode: 'strict' | 'prefix' = 'strict',
 ): Replayed {
   let end: EndReason = 'abandoned';
   engine.observer = sanitizers;
-  explore(engine, run, new Replay(engine, schedule), (reason) => (end = reason));
+  explore(engine, run, new Replay(engine, schedule, { mode }), (reason) => (end = reason));
   const history = run.history(run.records());
   const findings: SanitizerFinding[] = [...sanitizers.findings()];
   if (checks !== undefined) findings.push(...checks(history, program));
@@ -61,6 +62,9 @@ function reordered(order: readonly number[], programHash: string): Schedule {
   };
 }
 
+/** What says that steps of a run are in no order that the log knows of. */
+const TEARING = new Set(['LOCKDEP', 'KCSAN']);
+
 /**
  * The finding with the schedule to show it by; null if it was a prediction that no run bears out; a sentence if the
  * harness contradicts itself.
@@ -75,21 +79,15 @@ export function confirm(
   const signature = signatureOf(found.finding);
   const hash = parseSchedule(found.schedule).programHash;
   let isTorn = false;
-  const replay = (schedule: Schedule): SanitizerFinding | undefined => {
-    const { findings } = replayOnce(run, program, schedule, sanitizers, checks);
-    isTorn ||= findings.some((f) => f.detector === 'LOCKDEP' || f.detector === 'KCSAN');
+  const replay = (schedule: Schedule, mode?: 'prefix'): SanitizerFinding | undefined => {
+    const { findings } = replayOnce(run, program, schedule, sanitizers, checks, mode);
+    isTorn ||= findings.some((f) => f.predicted !== undefined || TEARING.has(f.detector));
     return findings.find((f) => signatureOf(f) === signature);
   };
-  // Where two threads are in one critical section, what its lock protects is in no order that the log knows of: such
-  // a run may have no other order, and that is the kernel's fault and not the harness's.
-  const replayOther = (schedule: Schedule): SanitizerFinding | undefined => {
-    try {
-      return replay(schedule);
-    } catch (error) {
-      if (isTorn && error instanceof Nondeterminism) return undefined;
-      throw error;
-    }
-  };
+  // Where threads meet in memory that no lock or lifetime keeps apart, another order of the same steps may take
+  // another turn: that is the kernel's fault and not the harness's, and what it shows counts all the same.
+  const replayOther = (schedule: Schedule): SanitizerFinding | undefined =>
+    replay(schedule, isTorn ? 'prefix' : undefined);
   try {
     let shown = replay(parseSchedule(found.schedule));
     if (shown === undefined) {
