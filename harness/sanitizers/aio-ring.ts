@@ -3,7 +3,7 @@
  * does to head and tail is its own affair; what the kernel then makes of it is not.
  */
 
-import { engine } from '../machine/index.ts';
+import { engine, MAX_THREADS } from '../machine/index.ts';
 import type { AioEvent, Ctx, Kiocb } from './aio-state.ts';
 import type { FindingList } from './findings.ts';
 import { currentName, memName } from './names.ts';
@@ -12,6 +12,8 @@ export class AioRing {
   private readonly findings: FindingList;
   /** The event that each thread took out of a ring last. */
   private readonly last = new Map<number, Kiocb | null>();
+  /** Events that each thread has in its hands from the call that it is in. */
+  private readonly delivered = new Int32Array(MAX_THREADS);
 
   constructor(findings: FindingList) {
     this.findings = findings;
@@ -43,6 +45,12 @@ export class AioRing {
         return;
       case 'event.fault':
         this.fault(ctx);
+        return;
+      case 'getevents.begin':
+        this.delivered[engine.current] = 0;
+        return;
+      case 'getevents.return':
+        this.counted(e);
         return;
       case 'ctx.user-head':
         this.userHead(e, ctx);
@@ -108,6 +116,7 @@ export class AioRing {
   private read(e: AioEvent, ctx: Ctx): void {
     if (ctx.slots === 0) return;
     const slot = (e.value - 1 + ctx.slots) % ctx.slots;
+    this.delivered[engine.current]++;
     this.last.set(engine.current, ctx.unread.get(slot) ?? null);
     this.take(e, ctx, slot);
     ctx.head = e.value;
@@ -126,12 +135,21 @@ export class AioRing {
 
   /** A-I6, A-B2: out of the ring and not in the hands of the program. */
   private fault(ctx: Ctx): void {
+    this.delivered[engine.current]--;
     const kiocb = this.last.get(engine.current) ?? null;
     const name = kiocb === null ? 'a request' : memName(kiocb.mem);
     this.lost(
       'A-I6 / efault',
       `the event of ${name} is out of the ring of ${memName(ctx.mem)} and could not be copied to the program`,
     );
+  }
+
+  /** A-R53, A-B3: the answer is the number of events that the program has got. */
+  private counted(e: AioEvent): void {
+    const count = this.delivered[engine.current];
+    if (Math.max(e.value, 0) === count) return;
+    const message = `io_getevents of ${currentName()} answers ${e.value} and has stored ${count} events`;
+    this.findings.add('COUNT', 'A-R53', message, [engine.position()]);
   }
 
   /** A program that steps over unread events has had them; one that steps beyond the tail has not. */

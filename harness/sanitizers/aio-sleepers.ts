@@ -147,9 +147,6 @@ export class AioSleepers {
       case 'submit.ran-other':
         this.ranOther(e, k);
         return;
-      case 'kiocb.again':
-        this.again(e, k);
-        return;
       case 'kiocb.promised':
         k.promised = e.value;
         k.since = engine.jiffies;
@@ -192,17 +189,6 @@ export class AioSleepers {
     this.findings.add('LIVELOCK', 'A-R37', message, [engine.position()]);
   }
 
-  /** The same round once more, and nobody has done anything in between. */
-  private again(e: AioEvent, k: Kiocb): void {
-    const now = engine.position();
-    const before = k.againAt;
-    k.againAt = now;
-    if (before < 0 || engine.log.thr[before] !== engine.current) return;
-    for (let d = before; d < engine.depth; d++) if (engine.log.thr[d] !== engine.current) return;
-    const message = `${currentName()} goes round at ${e.site} for ${memName(k.mem)} for ever: nothing changes in between`;
-    this.findings.add('LIVELOCK', 'A-I32', message, [before, now]);
-  }
-
   /** A-B43: a wait without an end has no time-out. */
   private fired(e: AioEvent, k: Kiocb): void {
     k.firings++;
@@ -228,14 +214,6 @@ export class AioSleepers {
     if (this.sleepers[woken].isAsleep) return;
     const message = `io_cancel of ${memName(k.mem)} wakes ${threadName(woken)}, which does not wait for it`;
     this.findings.add('WAKEUP', 'cancel', message, [engine.position()]);
-  }
-
-  /** A signal sent from inside of a method goes to whoever runs it. */
-  signal(e: AioEvent): void {
-    const k = e.kiocb;
-    if (k === null || !isOther(k)) return;
-    const message = `${currentName()} gets signal ${e.value} for ${memName(k.mem)}, which ${threadName(k.submitter)} submitted`;
-    this.findings.add('FOREIGN', 'A-R35 / signal', message, [engine.position()]);
   }
 
   // ---- nothing can run any more ----

@@ -60,8 +60,6 @@ export class Kiocb {
   promised = -1;
   since = 0;
   firings = 0;
-  /** The event of the last round of a loop that found nothing to do. */
-  againAt = -1;
   /** Where the latest things happened, for reports. */
   doneAt = -1;
   cancelAt = -1;

@@ -3,7 +3,7 @@
  * semantics reference watches what it needs. What is not announced is not judged.
  */
 
-import { engine, Kind, MAX_THREADS, type Lifetime } from '../machine/index.ts';
+import { engine, Kind, type Lifetime } from '../machine/index.ts';
 import { AioAccount } from './aio-account.ts';
 import { AioCompletion } from './aio-completion.ts';
 import { AioLife } from './aio-life.ts';
@@ -11,12 +11,8 @@ import { AioRing } from './aio-ring.ts';
 import { AioSleepers } from './aio-sleepers.ts';
 import { AioEvent, AioState } from './aio-state.ts';
 import type { FindingList } from './findings.ts';
-import { currentName } from './names.ts';
 
-/** Bytes of a kernel stack (A-I34). */
-export const STACK_BYTES = 8192;
-
-/** Announcements whose object is a context; all others but `stack.use` are about a request. */
+/** Announcements whose object is a context; all others are about a request. */
 const CONTEXT = /^(ctx|getevents|wait-all|submit|event|ring|work|wake)\./;
 
 export class Aio {
@@ -28,7 +24,6 @@ export class Aio {
   private readonly completion: AioCompletion;
   private readonly ring: AioRing;
   private readonly sleepers: AioSleepers;
-  private readonly stack = new Int32Array(MAX_THREADS);
   private readonly isContext = new Map<string, boolean>();
   private isUsed = false;
 
@@ -49,15 +44,10 @@ export class Aio {
     this.life.begin();
     this.ring.begin();
     this.sleepers.begin();
-    this.stack.fill(0);
   }
 
   happened(what: string, mem: Lifetime, value: number, site: string, of: Lifetime | null): void {
     this.isUsed = true;
-    if (what === 'stack.use') {
-      this.onStack(value, site);
-      return;
-    }
     const e = this.event;
     e.what = what;
     e.value = value;
@@ -69,8 +59,7 @@ export class Aio {
     this.completion.happened(e);
     this.ring.happened(e);
     this.sleepers.happened(e);
-    if (what === 'signal.sent') this.sleepers.signal(e);
-    else if (what === 'ring.unmap' || what === 'ring.hidden') this.mapping(e);
+    if (what === 'ring.unmap' || what === 'ring.hidden') this.mapping(e);
   }
 
   private resolve(e: AioEvent, mem: Lifetime, of: Lifetime | null): void {
@@ -92,15 +81,6 @@ export class Aio {
       this.isContext.set(what, answer);
     }
     return answer;
-  }
-
-  /** A-I34. */
-  private onStack(bytes: number, site: string): void {
-    const t = engine.current;
-    this.stack[t] += bytes;
-    if (this.stack[t] <= STACK_BYTES) return;
-    const message = `${currentName()} needs ${this.stack[t]} bytes of a stack of ${STACK_BYTES} at ${site}`;
-    this.findings.add('STACK', 'A-I34', message, [engine.position()]);
   }
 
   /** Pages that are not the ring's, or not any more. */

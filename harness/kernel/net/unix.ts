@@ -21,7 +21,7 @@ import {
 import { E } from '../kernel.ts';
 import { ERESTARTSYS } from '../fs/aio/abi.ts';
 import { fileParts, sendSigpipe } from '../fs/aio/file-parts.ts';
-import type { Kiocb } from '../fs/aio/kioctx.ts';
+import { announce, type Kiocb } from '../fs/aio/kioctx.ts';
 import { noteStuck } from '../fs/aio/spin.ts';
 import type { File, FileOperations, Iovec } from '../fs/file.ts';
 import { copyFromSegments, lengthOf } from '../fs/segments.ts';
@@ -162,6 +162,7 @@ function* sendDatagram(send: UnixSend, skb: Skb): Kernel<number> {
       SEND,
     );
     if (isOpenToData(status) && !full) {
+      if (send.iocb !== null) announce('kiocb.datagram', send.iocb, skb.size, SEND);
       yield* dataReady(other, SEND);
       return 0;
     }

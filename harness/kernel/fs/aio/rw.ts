@@ -7,7 +7,7 @@
 
 import { bugOn, plainWrite, type Kernel } from '../../../machine/index.ts';
 import { Opcode } from './abi.ts';
-import type { Kiocb } from './kioctx.ts';
+import { announce, type Kiocb } from './kioctx.ts';
 import { forgetStuck, relaxIfStuck } from './spin.ts';
 
 /** Whether the kiocb writes. */
@@ -29,6 +29,7 @@ export function* rwVectRetry(k: Kiocb): Kernel<number> {
   forgetStuck();
   do {
     result = yield* operation(file, k, k.iovec, k.curSeg, k.pos);
+    if (result > 0) announce('kiocb.consumed', k, result, '2.6-aio_rw_vect_retry');
     if (result > 0) advance(k, result);
   } while (result > 0 && k.left > 0 && repeats);
   if (result === 0 || k.left === 0) result = k.nbytes - k.left;
