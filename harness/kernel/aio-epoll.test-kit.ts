@@ -101,7 +101,7 @@ export class AioLibc extends Libc {
     if (request.text !== undefined) mm.store(buf, request.text);
     const iocb: Iocb = {
       data: 0,
-      key: 77,
+      key: 0,
       lioOpcode: typeof request.op === 'number' ? request.op : OPCODES[request.op],
       fildes: this.number(request.fd),
       buf,

@@ -14,17 +14,24 @@ import {
   engine,
   finishWait,
   injectFault,
+  isLinked,
   kfree,
   kmalloc,
+  listDelInit,
   newTimer,
   now,
   oops,
   plainRead,
+  plainWrite,
   prepareToWait,
   read,
+  readLockIrqsave,
   readRef,
+  readUnlock,
   scheduleTimeout,
   signalPending,
+  spinLockIrqsave,
+  spinUnlock,
   touch,
   wakeUpLocked,
   writeLockIrqsave,
@@ -33,6 +40,7 @@ import {
   type Kernel,
   type Mem,
   type Timer,
+  type WaitEntry,
 } from '../../machine/index.ts';
 import type { Parts2620 } from '../build-2.6.20.ts';
 import { EIOCBRETRY, Opcode, type IoEvent } from '../fs/aio/abi.ts';
@@ -243,12 +251,37 @@ function* cancelEpollWait(k: Kiocb, event: IoEvent): Kernel<number> {
   return 0;
 }
 
+/**
+ * finish_wait() without ep.lock, which those who wake ep.wq hold, and nothing else; here it is ep.wq.lock alone (A-B36,
+ * E-B64). KCSAN sees that nothing orders the two.
+ *
+ * Differs: the links are looked at and changed while nobody is in the middle of a walk, so that what a walk finds does
+ * not depend on where between two steps it is.
+ */
+function* finishUnlocked(ep: EventPoll, entry: WaitEntry): Kernel<void> {
+  const site = '2.6-AP9';
+  yield* betweenWalks(ep, site);
+  if (!isLinked(entry.link)) return;
+  yield* spinLockIrqsave(ep.wq.lock, site);
+  plainWrite(ep.wq.guard, site);
+  yield* spinUnlock(ep.wq.lock, site);
+  yield* betweenWalks(ep, site);
+  listDelInit(entry.link);
+}
+
+/** Not in the kernel: lets a walk that is under way come to its end. What follows is in the same step. */
+function* betweenWalks(ep: EventPoll, site: string): Kernel<void> {
+  yield* readLockIrqsave(ep.lock, site);
+  yield* readUnlock(ep.lock, site);
+}
+
 /** ep_poll() from its wait entry to the unlock (E-R121, A-R80). */
 function* waitWithEntry(ep: EventPoll, timeout: number): Kernel<Waited> {
   // The kiocb's when one is being run; else the task's own, if it has any.
   const entry = ioWaitOfCurrent();
   let ticks = timeout;
   let error = 0;
+  let isLocked = true;
   yield* writeLockIrqsave(ep.lock, '2.6-AP2');
   plainRead(ep.guard, '2.6-AP3');
   if (ep.ready.isEmpty()) {
@@ -269,12 +302,14 @@ function* waitWithEntry(ep: EventPoll, timeout: number): Kernel<Waited> {
       else {
         // On to AP9 without ep.lock (A-B35, E-B63).
         error = -E.EINTR;
+        isLocked = false;
         break;
       }
       yield* writeLockIrqsave(ep.lock, '2.6-AP8');
       plainRead(ep.guard, '2.6-AP5');
     }
-    yield* finishWait(ep.wq, entry, '2.6-AP9');
+    if (isLocked) yield* finishWait(ep.wq, entry, '2.6-AP9');
+    else yield* finishUnlocked(ep, entry);
   }
   plainRead(ep.guard, '2.6-AP10');
   const available = !ep.ready.isEmpty();

@@ -7,21 +7,30 @@
  */
 
 import {
+  addEntryLocked,
   engine,
+  isLinked,
+  newWord,
   plainRead,
-  prepareToWait,
+  read,
   readRef,
+  spinLockIrqsave,
+  spinUnlock,
   touch,
   wakeUp,
+  write,
   writeRef,
   type Kernel,
+  type WaitEntry,
   type WaitQueue,
+  type Word,
 } from '../../machine/index.ts';
 import type { Parts2620 } from '../build-2.6.20.ts';
 import { EIOCBRETRY, type IoEvent } from '../fs/aio/abi.ts';
 import { aioPutReq } from '../fs/aio/complete.ts';
 import { fallbackFiles } from '../fs/aio/file-parts.ts';
 import type { Kiocb } from '../fs/aio/kioctx.ts';
+import type { AioParts } from '../fs/aio/parts.ts';
 import { isWrite, spin } from '../fs/aio/rw.ts';
 import { E } from '../kernel.ts';
 import { SocketRecord } from '../net/sock-iocb.ts';
@@ -46,8 +55,34 @@ function* register(k: Kiocb, queue: WaitQueue): Kernel<void> {
   }
   yield* writeRef(k.private, new QueuePointer(queue), `${site}-2`);
   yield* writeRef(k.cancel, cancelWait, `${site}-3`);
-  // An entry that is on another queue stays there (A-R4, A-B59).
-  yield* prepareToWait(queue, k.wait, 0, `${site}-4`);
+  yield* queueEntry(k, queue, `${site}-4`);
+}
+
+/**
+ * Stand for the links of ki_wait in operations, from the first registration on: a wake-up of its queue changes them
+ * while the request is run.
+ */
+const links = new WeakMap<Kiocb, Word>();
+
+/** prepare_to_wait(). An entry that is on another queue, under another lock, stays there (A-R4, A-B59). */
+function* queueEntry(k: Kiocb, queue: WaitQueue, site: string): Kernel<void> {
+  let link = links.get(k);
+  if (link === undefined) links.set(k, (link = newWord('ki_wait.link', 0, k.mem)));
+  yield* spinLockIrqsave(queue.lock, site);
+  yield* read(link, site);
+  if (!isLinked(k.wait.link)) addEntryLocked(queue, k.wait, site);
+  yield* spinUnlock(queue.lock, site);
+}
+
+/** aio_wake_function() of an entry that was registered. */
+function* wakeRegistered(
+  base: AioParts,
+  k: Kiocb,
+  ...[entry, mode, key]: readonly [WaitEntry, number, number]
+): Kernel<boolean> {
+  const link = links.get(k);
+  if (link !== undefined) yield* write(link, 0, 'aio_wake_function');
+  return yield* base.wake(k, entry, mode, key);
 }
 
 /** aio_rw_vect_retry() (A-R92). */
@@ -56,7 +91,12 @@ function* tryOrRegister(base: (k: Kiocb) => Kernel<number>, k: Kiocb): Kernel<nu
   const wanted = (isWrite(k) ? POLLOUT : POLLIN) | POLLERR | POLLHUP;
   for (;;) {
     const result = yield* base(k);
-    if (result !== -E.EAGAIN || file.ops.poll === undefined) return result;
+    if (result !== -E.EAGAIN || file.ops.poll === undefined) {
+      // The caller looks at the entry next.
+      const link = links.get(k);
+      if (link !== undefined) yield* read(link, 'aio_run_iocb-6');
+      return result;
+    }
     const mask = yield* file.ops.poll(file, (queue) => register(k, queue));
     if ((mask & wanted) === 0) return -EIOCBRETRY;
     // Another try, with the entry still on the queue (A-B53).
@@ -95,7 +135,11 @@ export const aioFallbackNonblock: Patch<Parts2620> = {
   replaces: ['aio_rw_vect_retry', 'pipe_read', 'pipe_write', 'do_sock_read', 'do_sock_write'],
   apply: (parts) => ({
     ...parts,
-    aio: { ...parts.aio, rwMethod: (k) => tryOrRegister(parts.aio.rwMethod, k) },
+    aio: {
+      ...parts.aio,
+      rwMethod: (k) => tryOrRegister(parts.aio.rwMethod, k),
+      wake: (k, entry, mode, key) => wakeRegistered(parts.aio, k, entry, mode, key),
+    },
     files: fallbackFiles,
   }),
 };
