@@ -76,12 +76,26 @@ export function search(
   const done = (b: Behaviour): boolean =>
     b.broken !== undefined || b.findings.some((f) => wanted(signatureOf(f.finding)));
   const sampled = target.run(program, { ...looking, strategy: 'pos', runs: trial.before });
-  if (done(sampled)) return sampled;
+  if (done(sampled)) return causesFirst(sampled);
   const exact = target.run(program, { ...looking, strategy, runs: trial.exact });
   const behaviour = both(exact, sampled);
-  if (exact.complete || done(exact)) return behaviour;
+  if (exact.complete || done(exact)) return causesFirst(behaviour);
   const again = { ...looking, strategy: 'random', runs: trial.after };
-  return both(behaviour, target.run(program, again));
+  return causesFirst(both(behaviour, target.run(program, again)));
+}
+
+/** What is wrong at a step itself, before what comes of it. */
+const CAUSES = /^(KASAN|DOUBLE-FREE|OOPS|LOCKDEP)/;
+
+/** One bug shows in several ways: the first of them is the one that is shrunk. */
+function causesFirst(behaviour: Behaviour): Behaviour {
+  const isCause = ({ finding }: Behaviour['findings'][number]): boolean =>
+    CAUSES.test(finding.detector);
+  const { findings } = behaviour;
+  return {
+    ...behaviour,
+    findings: [...findings.filter(isCause), ...findings.filter((f) => !isCause(f))],
+  };
 }
 
 /** The first with the findings of the second that it has not. */
