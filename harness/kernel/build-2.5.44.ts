@@ -53,7 +53,7 @@ export function build2544(spec: string, parts: Parts2544): BuiltKernel {
   const files: FileSystem = {
     makeFifo() {
       const inode = new PipeInode(true);
-      return (flags) => openPipeInode(pipeOps, inode, flags);
+      return { inode, open: (flags) => openPipeInode(pipeOps, inode, flags) };
     },
     devices: devicesOf(driver),
   };

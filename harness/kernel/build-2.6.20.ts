@@ -26,7 +26,7 @@ import { resetSockets } from './net/socket.ts';
 const FILES: FileSystem = {
   makeFifo() {
     const pipe = newPipe(true);
-    return (flags) => fifoOpen(pipe, flags);
+    return { inode: pipe, open: (flags) => fifoOpen(pipe, flags) };
   },
   devices: new Map(),
 };

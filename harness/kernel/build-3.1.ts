@@ -9,7 +9,7 @@ import type { AioParts } from './fs/aio/parts.ts';
 import { aio31 } from './fs/aio/parts-3.1.ts';
 import { aioSyscalls, bootAio, exitProcess } from './fs/aio/plain.ts';
 import { closeAll, mm, resetFiles } from './fs/file.ts';
-import { resetNames, type Opener } from './fs/namei.ts';
+import { resetNames, type PathNode } from './fs/namei.ts';
 import { fifoOpen, makePipe, newPipe } from './fs/pipe.ts';
 import type { BuiltKernel } from './kernel.ts';
 import { memorySyscalls } from './mm/mmap.ts';
@@ -23,9 +23,9 @@ export interface Parts31 {
 /** 3.1 as released. */
 export const plain31: Parts31 = { aio: aio31 };
 
-function makeFifo(): Opener {
+function makeFifo(): PathNode {
   const pipe = newPipe(true);
-  return (flags) => fifoOpen(pipe, flags);
+  return { inode: pipe, open: (flags) => fifoOpen(pipe, flags) };
 }
 
 /** A bootable kernel of these parts; `spec` is the name it answers to. */

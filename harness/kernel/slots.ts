@@ -5,7 +5,7 @@
  * before it runs, every thread has slots of its own, and it takes them in its own order.
  */
 
-import { HarnessBug } from '../machine/index.ts';
+import { HarnessBug, keepState } from '../machine/index.ts';
 import { MAX_THREADS } from '../machine/op.ts';
 
 /** What a program needs; counts are upper bounds. */
@@ -71,6 +71,10 @@ export function resetSlots(users: number, needs: SlotNeeds): void {
       counts.map((count) => Array.from({ length: count }, () => next++)),
     );
   }
+  keepState(
+    () => single,
+    () => free,
+  );
 }
 
 /** The slot of that kind, or null if the program needs none. */

@@ -13,6 +13,7 @@
 import { applyEffect } from './effects.ts';
 import { isEnabledIn } from './enabled.ts';
 import { EventLog } from './log.ts';
+import { InitState } from './init-state.ts';
 import { NO_OBSERVER, type Observer } from './observer.ts';
 import {
   CLASS_OF,
@@ -36,6 +37,7 @@ import {
   type Scenario,
   type Strategy,
 } from './scenario.ts';
+import { dropRoots } from './snapshot.ts';
 
 export * from './scenario.ts';
 
@@ -46,7 +48,8 @@ export const INIT_SLOT = MAX_THREADS - 1;
 
 const FREE_SLOT = 0;
 const DONE_SLOT = 2;
-const LIVE_SLOT = 1;
+/** State of a slot whose thread has started and not ended. */
+export const LIVE_SLOT = 1;
 
 export class Engine {
   readonly log: EventLog;
@@ -54,6 +57,8 @@ export class Engine {
   /** Fire a timer only when nothing else can run, or at any moment after it was armed. */
   timers: 'idle' | 'any' = 'idle';
   maxSteps: number;
+  /** Init runs in every execution, also where an earlier run of it could be used again: for comparisons. */
+  alwaysInit = false;
 
   /** Thread that is running; INIT_SLOT during init and exit. */
   current = 0;
@@ -65,17 +70,17 @@ export class Engine {
   readonly state = new Int32Array(MAX_OBJECTS);
   /** Deadlines in ticks, by the slot of the timer's pseudo-thread; the armed ones are bits of the base. */
   readonly deadline = new Float64Array(MAX_THREADS);
-  private readonly objectName: string[] = new Array<string>(MAX_OBJECTS).fill('');
-  private readonly allocated = new Int32Array(MAX_THREADS + 1);
+  readonly objectName: string[] = new Array<string>(MAX_OBJECTS).fill('');
+  readonly allocated = new Int32Array(MAX_THREADS + 1);
 
-  private readonly slot = new Uint8Array(MAX_THREADS);
+  readonly slot = new Uint8Array(MAX_THREADS);
   private readonly gens: (Kernel<void> | null)[] = new Array<Kernel<void> | null>(MAX_THREADS).fill(
     null,
   );
-  private readonly start: ((() => Kernel<void>) | null)[] = new Array<(() => Kernel<void>) | null>(
+  readonly start: ((() => Kernel<void>) | null)[] = new Array<(() => Kernel<void>) | null>(
     MAX_THREADS,
   ).fill(null);
-  private readonly context: Context[] = new Array<Context>(MAX_THREADS).fill('task');
+  readonly context: Context[] = new Array<Context>(MAX_THREADS).fill('task');
   readonly daemon = new Uint8Array(MAX_THREADS);
   readonly threadName: string[] = new Array<string>(MAX_THREADS).fill('');
   users = 0;
@@ -112,6 +117,7 @@ export class Engine {
   /** Virtual time in ticks. */
   jiffies = 0;
   private outOfSteps = false;
+  private readonly initState = new InitState(this);
 
   private readonly doneResult: IteratorResult<void, number> = { done: true, value: 0 };
   private readonly suspended: IteratorResult<void, number> = { done: false, value: undefined };
@@ -398,12 +404,22 @@ export class Engine {
 
   /** Runs the scenario once under the strategy. The event log holds what happened. */
   execute(scenario: Scenario, strategy: Strategy, keep = 0): EndReason {
-    this.reset(scenario, strategy, keep);
-    if (!this.runInline(scenario.init())) return 'init-blocked';
+    if (!this.prepare(scenario, strategy, keep)) return 'init-blocked';
     this.startThreads(scenario);
     this.next = this.pickNext();
     this.loop();
     return this.finish(scenario);
+  }
+
+  /** The state that init builds: by running it, or from what an earlier run of it has left. False if it blocks. */
+  private prepare(scenario: Scenario, strategy: Strategy | null, keep: number): boolean {
+    this.restart(scenario, strategy, keep);
+    if (this.initState.restore(scenario)) return true;
+    dropRoots();
+    this.observer.begin();
+    if (!this.runInline(scenario.init())) return false;
+    this.initState.offer(scenario);
+    return true;
   }
 
   /** Forgets everything recorded: to be called before another scenario is explored. */
@@ -411,7 +427,7 @@ export class Engine {
     this.log.forget();
   }
 
-  private reset(scenario: Scenario, strategy: Strategy | null, keep: number): void {
+  private restart(scenario: Scenario, strategy: Strategy | null, keep: number): void {
     if (this.maxSteps >= this.log.capacity)
       throw new HarnessBug(
         `Cannot run ${this.maxSteps} steps: the event log holds ${this.log.capacity - 1}`,
@@ -436,7 +452,6 @@ export class Engine {
       this.waitsFor[t] = null;
       this.oops[t] = null;
     }
-    this.observer.begin();
   }
 
   /** Runs a generator to its end with every operation applied at once; false if it would block. */
@@ -528,7 +543,8 @@ export class Engine {
     if (blocked) return 'blocked';
     for (let t = 0; t < this.width; t++)
       if (this.oops[t] !== null && this.context[t] === 'task') return 'done';
-    if (scenario.exit !== undefined) {
+    const unseen = scenario.exitUnseen === true && this.observer === NO_OBSERVER;
+    if (scenario.exit !== undefined && !unseen) {
       this.exiting = true;
       this.runInline(scenario.exit());
     }
@@ -541,8 +557,8 @@ export class Engine {
   /** Builds the scenario and runs every thread up to its first operation. False if init blocks. */
   open(scenario: Scenario): boolean {
     this.forget();
-    this.reset(scenario, null, 0);
-    if (!this.runInline(scenario.init())) return false;
+    this.initState.forget();
+    if (!this.prepare(scenario, null, 0)) return false;
     this.startThreads(scenario);
     this.priming = true;
     return true;

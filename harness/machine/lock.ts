@@ -6,6 +6,7 @@
 
 import { engine, type Kernel, type Lifetime, type OpObject, type RwsemEffects } from './engine.ts';
 import { Kind, MAX_OBJECTS } from './op.ts';
+import { keepState } from './snapshot.ts';
 
 export type Flavour = 'spin' | 'rwlock' | 'mutex' | 'rwsem';
 
@@ -143,6 +144,8 @@ export class RwSem implements Lock, RwsemEffects {
     this.mem = mem;
     this.id = engine.newObject(name, 0);
     register(this);
+    // Where it hangs is the patch's business, and need not be something a walk can see.
+    if (engine.inline && !engine.exiting) keepState(() => this);
   }
 
   /** Effect of RWSEM_ASK: true if it was granted at once. */

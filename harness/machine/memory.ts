@@ -3,6 +3,7 @@
 import { engine, Oops, type Kernel, type Lifetime, type OpObject } from './engine.ts';
 import type { PlainLocation } from './observer.ts';
 import { Kind } from './op.ts';
+import { keepState } from './snapshot.ts';
 
 /** An allocation. `name` is the slab or type name; `number` counts per execution in creation order. */
 export class Mem implements Lifetime {
@@ -27,6 +28,10 @@ export const allocations: Mem[] = [];
 /** Forgets the allocations of the last execution; called by whoever resets the kernel. */
 export function resetMemory(): void {
   allocations.length = 0;
+  keepState(
+    () => allocations,
+    () => faults.taken,
+  );
 }
 
 /** kmalloc or a slab allocation that succeeds. Not an operation: lifetimes are judged by happens-before. */

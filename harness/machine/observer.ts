@@ -5,6 +5,13 @@ import type { Lifetime, Oops } from './engine.ts';
 export interface Observer {
   /** A new execution starts. */
   begin(): void;
+  /**
+   * Init is over. True if all that this observer has learnt from it can be had again by `beginAgain`; without these
+   * two init runs in every execution.
+   */
+  initDone?(): boolean;
+  /** A new execution starts from the state that init had built when `initDone` was called last. */
+  beginAgain?(): void;
   /** A lock was taken or let go by the current thread. */
   acquired(lock: number, kind: number, site: string): void;
   released(lock: number, kind: number, site: string): void;
@@ -48,6 +55,8 @@ export interface PlainLocation {
 
 export const NO_OBSERVER: Observer = {
   begin() {},
+  initDone: () => true,
+  beginAgain() {},
   acquired() {},
   released() {},
   woke() {},

@@ -28,6 +28,13 @@ export interface Scenario {
   body(thread: number): Kernel<void>;
   /** Single-threaded end, when every thread has finished. Runs inline. */
   exit?(): Kernel<void>;
+  /** Nobody but an observer can tell whether exit has run: it is left out when there is none. */
+  readonly exitUnseen?: boolean;
+  /**
+   * All state that init builds is named to `keepState` or hangs on it, so that later executions may start from what
+   * the first ones built; the bodies see to what belongs to the scenario itself.
+   */
+  readonly repeatable?: boolean;
 }
 
 export type EndReason = 'done' | 'blocked' | 'steps' | 'abandoned' | 'init-blocked';

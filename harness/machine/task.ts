@@ -4,6 +4,7 @@ import { engine, type Condition, type Kernel, type OpObject } from './engine.ts'
 import { newSpinLock, spinLockIrqsave, spinUnlock, type SpinLock } from './lock.ts';
 import { newWord, read, write, type Word } from './memory.ts';
 import { HarnessBug, Kind, MAX_THREADS, TaskState } from './op.ts';
+import { keepState } from './snapshot.ts';
 import { cancelTimerSync, armTimer, newTimer, timerBaseOf, type Timer } from './timer.ts';
 
 export { TaskState } from './op.ts';
@@ -66,6 +67,10 @@ export function resetTasks(count: number): void {
   taskConfig.beforeSleep = null;
   for (let slot = 0; slot < count; slot++) tasks.push(newTask('task', slot, engine.users + slot));
   initTask = newTask('init', MAX_THREADS - 1, -1);
+  keepState(
+    () => tasks,
+    () => initTask,
+  );
 }
 
 /**

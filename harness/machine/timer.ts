@@ -7,6 +7,7 @@
 
 import { engine, type Context, type Kernel, type Lifetime, type OpObject } from './engine.ts';
 import { Kind, TIMER_RUNNING } from './op.ts';
+import { keepState } from './snapshot.ts';
 
 export interface Timer {
   readonly name: string;
@@ -20,6 +21,7 @@ let base: OpObject = { id: 0, mem: null };
 /** Makes the timer base of an execution; called from init. */
 export function resetTimers(): void {
   base = { id: engine.newObject('timer base', 0), mem: null };
+  keepState(() => base);
 }
 
 export function timerBaseOf(): OpObject {

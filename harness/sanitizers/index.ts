@@ -1,11 +1,12 @@
 /** All sanitizers behind the one interface that the machine knows. */
 
 import type { Lifetime, Observer, Oops, PlainLocation } from '../machine/index.ts';
-import { engine } from '../machine/index.ts';
+import { engine, INIT_SLOT } from '../machine/index.ts';
 import { Aio } from './aio.ts';
 import { FindingList, type SanitizerFinding } from './findings.ts';
 import { HeldLocks } from './held-locks.ts';
 import { HungTask } from './hung-task.ts';
+import { InitStory } from './init-story.ts';
 import { Kasan } from './kasan.ts';
 import { Kcsan } from './kcsan.ts';
 import { findLeaks } from './kmemleak.ts';
@@ -31,6 +32,7 @@ export class Sanitizers implements Observer {
   private readonly softirqCount = new SoftirqCount(this.list);
   private readonly hung = new HungTask(this.list, this.held);
   private readonly aio = new Aio(this.list);
+  private readonly story = new InitStory();
 
   /** What was seen in the execution that runs or ran last: one finding per signature, in order of discovery. */
   findings(): readonly SanitizerFinding[] {
@@ -55,17 +57,40 @@ export class Sanitizers implements Observer {
     this.softirqCount.begin();
     this.hung.begin();
     this.aio.begin();
+    this.story.clear();
+  }
+
+  /** An init that was complained of, or that leaves a lock or the softirq count behind, is run every time. */
+  initDone(): boolean {
+    this.kasan.initDone();
+    if (!this.story.canBeTold || this.held.depth[INIT_SLOT] > 0 || !this.softirqCount.isBalanced())
+      return false;
+    return this.list.all().length === 0;
+  }
+
+  beginAgain(): void {
+    this.list.clear();
+    this.kasan.beginAgain();
+    this.kcsan.begin();
+    this.lockdep.begin();
+    this.softirqCount.begin();
+    this.hung.begin();
+    this.aio.begin();
+    this.story.tell(this);
   }
 
   acquired(lock: number, kind: number, site: string): void {
+    if (engine.inline) this.story.lock(true, lock, kind, site);
     this.lockdep.acquired(lock, kind, site);
   }
 
   released(lock: number, kind: number, site: string): void {
+    if (engine.inline) this.story.lock(false, lock, kind, site);
     this.lockdep.released(lock, kind, site);
   }
 
   woke(state: number, did: boolean): void {
+    if (engine.inline && did) this.story.changed();
     this.hung.woke(state);
     this.aio.woke(state, did);
   }
@@ -90,6 +115,7 @@ export class Sanitizers implements Observer {
   allocated(): void {}
 
   freed(mem: Lifetime, site: string): void {
+    if (engine.inline) this.story.changed();
     this.kasan.freed(mem, site);
     this.aio.freed(mem, site);
   }
@@ -109,6 +135,7 @@ export class Sanitizers implements Observer {
 
   /** What subsystems announce for checks of their own. */
   happened(what: string, mem: Lifetime, value: number, site: string, of: Lifetime | null): void {
+    if (engine.inline) this.story.happened(what, mem, value, site, of);
     this.aio.happened(what, mem, value, site, of);
   }
 

@@ -22,7 +22,7 @@ interface Free {
 
 export class Kasan {
   private readonly findings: FindingList;
-  /** The object that the event at a position accessed. Entries of earlier executions name objects that are gone. */
+  /** The object that the event at a position accessed; null beyond `reached`. */
   private readonly eventMem: (Lifetime | null)[];
   // Touches between operations, in order.
   private touches = 0;
@@ -31,6 +31,10 @@ export class Kasan {
   private touchThread = new Uint8Array(1024);
   private touchPosition = new Int32Array(1024);
   private frees: Free[] = [];
+  /** What init freed, in the executions that start from what it built. */
+  private initFrees: readonly Free[] = [];
+  /** One more than the last position with an object. */
+  private reached = 0;
 
   constructor(findings: FindingList) {
     this.findings = findings;
@@ -40,11 +44,28 @@ export class Kasan {
   begin(): void {
     this.touches = 0;
     if (this.frees.length > 0) this.frees = [];
+    // Objects that init made may be the same in the next execution.
+    for (let d = 0; d < this.reached; d++) this.eventMem[d] = null;
+    this.reached = 0;
+  }
+
+  /** Init is over: remembers what it freed. */
+  initDone(): void {
+    this.initFrees = this.frees.slice();
+  }
+
+  /** As `begin`, but with what init freed. */
+  beginAgain(): void {
+    this.begin();
+    for (const free of this.initFrees) this.frees.push({ ...free, used: false });
   }
 
   access(mem: Lifetime, site: string): void {
     if (mem.freed) this.useAfterFree(mem, site);
-    if (!engine.inline) this.eventMem[engine.position()] = mem;
+    if (engine.inline) return;
+    const d = engine.position();
+    this.eventMem[d] = mem;
+    if (d >= this.reached) this.reached = d + 1;
   }
 
   touched(mem: Lifetime, site: string): void {

@@ -37,6 +37,11 @@ export class SoftirqCount {
     this.unbalanced = true;
   }
 
+  /** Whether the current thread has given back what it took. */
+  isBalanced(): boolean {
+    return this.depth[engine.current] === 0;
+  }
+
   mightSleep(site: string): void {
     const t = engine.current;
     if (!this.unbalanced || this.depth[t] === 0) return;

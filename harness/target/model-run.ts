@@ -8,6 +8,7 @@ import {
   engine,
   faults,
   handleSignals,
+  keepState,
   resetMemory,
   resetTasks,
   resetTimers,
@@ -100,6 +101,10 @@ export class ModelRun implements Scenario {
     this.tableRaces = racesOnDescriptors(program);
   }
 
+  /** What init builds is the kernel's, or is named at its end; the bodies forget what they noted themselves. */
+  readonly repeatable = true;
+  readonly exitUnseen = true;
+
   /** What the header says of the kernel and its machine. */
   private configure(): void {
     const number = (key: string, otherwise: number): number =>
@@ -131,6 +136,10 @@ export class ModelRun implements Scenario {
     for (const slot of this.initSlots) resetSlot(slot);
     for (const slots of this.threadSlots) for (const slot of slots) resetSlot(slot);
     this.resetCallers();
+    keepState(
+      () => this.arenas,
+      () => this.numberNames,
+    );
     for (const slot of this.initSlots) yield* this.perform(slot, this.initCaller, this.initSlots);
   }
 
@@ -148,7 +157,13 @@ export class ModelRun implements Scenario {
     return { kernel, sysEpoll, thread, threads, scope, symbols, arenas, numberNames, iocbs };
   }
 
-  *body(thread: number): Kernel<void> {
+  body(thread: number): Kernel<void> {
+    for (const slot of this.threadSlots[thread]) resetSlot(slot);
+    this.scopes[thread].clear();
+    return this.calls(thread);
+  }
+
+  private *calls(thread: number): Kernel<void> {
     const caller = this.callers[thread];
     const slots = this.threadSlots[thread];
     for (const slot of slots) if (!(yield* this.perform(slot, caller, slots))) break;

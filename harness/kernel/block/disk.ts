@@ -9,6 +9,7 @@
 
 import {
   injectFault,
+  keepState,
   kmalloc,
   newCompletion,
   newWord,
@@ -49,6 +50,7 @@ interface OpenDisk {
 export function bootDisk(): Map<string, Opener> {
   resetQueue();
   const disk: Disk = { text: '', content: newWord('disk.content', 0) };
+  keepState(() => disk);
   // eslint-disable-next-line require-yield -- an open that cannot sleep
   const open: Opener = function* (flags) {
     return openDisk(disk, flags);

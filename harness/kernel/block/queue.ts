@@ -22,6 +22,7 @@ import {
   engine,
   finishWait,
   injectFault,
+  keepState,
   kfree,
   newInterrupt,
   newSpinLock,
@@ -135,6 +136,10 @@ export function resetQueue(): void {
     timer: slot === null || !serves ? null : newTimer('disk', slot, endFirst, null, 'hardirq'),
   };
   if (slot !== null) taskConfig.beforeSleep = flushPlug;
+  keepState(
+    () => queue,
+    () => plugs,
+  );
 }
 
 /** Whether requests to the device are ever completed. */

@@ -13,6 +13,7 @@ import {
   RwSem,
   allowNesting,
   engine,
+  keepState,
   kmalloc,
   newMutex,
   newRwLock,
@@ -194,6 +195,7 @@ let current: EventpollGlobals | null = null;
 export function resetEventpoll(): void {
   allowNesting('ep.poll_wait.lock', 'ep_poll_safewake never wakes a queue that is being woken');
   current = newGlobals();
+  keepState(() => current);
 }
 
 export function globals(): EventpollGlobals {

@@ -10,6 +10,7 @@ import {
   UserMemory,
   add,
   engine,
+  keepState,
   kfree,
   kmalloc,
   newWord,
@@ -144,6 +145,11 @@ export function resetFiles(hooks: VfsHooks): void {
   table = newTable();
   slots = [];
   for (let n = 0; n < FDS_AT_BOOT; n++) slots.push(newSlot());
+  keepState(
+    () => mm,
+    () => table,
+    () => slots,
+  );
 }
 
 function slotOf(fd: number): FdSlot | null {

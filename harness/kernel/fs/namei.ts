@@ -4,7 +4,7 @@
  * Written from the manual pages. There is no directory tree: a path is a key.
  */
 
-import { newWord, read, write, type Kernel, type Word } from '../../machine/index.ts';
+import { keepState, newWord, read, write, type Kernel, type Word } from '../../machine/index.ts';
 import { E } from '../kernel.ts';
 import { FIRST_FD, O_CLOEXEC, File, fget, fput, installFd, mm } from './file.ts';
 import {
@@ -20,10 +20,17 @@ import {
 /** Opens what stands at a path: a new file, or -errno. */
 export type Opener = (flags: number) => Kernel<File | number>;
 
+/** What stands at a path. */
+export interface PathNode {
+  /** What it is about, where whoever keeps the state of the kernel can find it; null if there is no state. */
+  readonly inode: object | null;
+  readonly open: Opener;
+}
+
 /** What differs between kernels. */
 export interface FileSystem {
-  /** A new FIFO with nobody at it: how it is opened. */
-  makeFifo(): Opener;
+  /** A new FIFO with nobody at it. */
+  makeFifo(): PathNode;
   /** Devices beyond the common ones, by path. */
   readonly devices: ReadonlyMap<string, Opener>;
 }
@@ -34,50 +41,50 @@ const ACCESS_MODE = 3;
 const PROC_FD = '/proc/self/fd/';
 
 let system: FileSystem | null = null;
-let nodes = new Map<string, Opener>();
+let nodes = new Map<string, PathNode>();
 let directory: Word = { id: 0, mem: null, name: 'directory' };
 
 /** Forgets all paths but the standing ones; called from boot. */
 export function resetNames(fs: FileSystem): void {
   system = fs;
   directory = newWord('directory', 0);
-  nodes = new Map(fs.devices);
+  nodes = new Map();
+  for (const [path, open] of fs.devices) nodes.set(path, { inode: null, open });
   const terminal = newTty();
   const pair = newTty();
+  nodes.set('/dev/tty', nodeOf(terminal, openTty));
+  nodes.set('/dev/pts/0', nodeOf(pair, openTty));
+  nodes.set('/dev/ptmx', nodeOf(pair, openMaster));
   nodes.set(
-    '/dev/tty',
-    opener((flags) => openTty(terminal, flags)),
+    '/dev/zero',
+    nodeOf(null, (_none, flags) => openZero(flags)),
   );
-  nodes.set(
-    '/dev/pts/0',
-    opener((flags) => openTty(pair, flags)),
+  nodes.set('/tmp/file', nodeOf(newRegular(), openRegular));
+  const root: PathNode = { inode: null, open: directoryOpener };
+  for (const path of ['/tmp', '/', '.']) nodes.set(path, root);
+  keepState(
+    () => nodes,
+    () => directory,
   );
-  nodes.set(
-    '/dev/ptmx',
-    opener((flags) => openMaster(pair, flags)),
-  );
-  nodes.set('/dev/zero', opener(openZero));
-  nodes.set('/tmp/file', regularAt());
-  nodes.set('/tmp', directoryOpener);
-  nodes.set('/', directoryOpener);
-  nodes.set('.', directoryOpener);
 }
 
-function opener(open: (flags: number) => File): Opener {
-  // eslint-disable-next-line require-yield -- these opens cannot sleep
-  return function* (flags) {
-    return open(flags);
+/** A node whose opens cannot sleep. */
+function nodeOf<T extends object | null>(
+  inode: T,
+  open: (inode: T, flags: number) => File,
+): PathNode {
+  return {
+    inode,
+    // eslint-disable-next-line require-yield -- these opens cannot sleep
+    *open(flags) {
+      return open(inode, flags);
+    },
   };
 }
 
 // eslint-disable-next-line require-yield -- cannot sleep
 function* directoryOpener(flags: number): Kernel<File | number> {
   return (flags & ACCESS_MODE) === 0 ? openDirectory(flags) : -E.EISDIR;
-}
-
-function regularAt(): Opener {
-  const inode = newRegular();
-  return opener((flags) => openRegular(inode, flags));
 }
 
 function pathAt(address: number): string | null {
@@ -101,18 +108,18 @@ function* openPath(path: string, flags: number): Kernel<File | number> {
   if (path.startsWith(PROC_FD)) return yield* openProcFd(path, flags);
   const created = yield* lookUp(path, flags);
   if (typeof created === 'number') return created;
-  return yield* created(flags);
+  return yield* created.open(flags);
 }
 
 /** path lookup, with creation. One step: the directory's semaphore covers it. */
-function* lookUp(path: string, flags: number): Kernel<Opener | number> {
+function* lookUp(path: string, flags: number): Kernel<PathNode | number> {
   const creates = (flags & O_CREAT) !== 0;
   if (creates) yield* write(directory, 0, 'sys_open');
   else yield* read(directory, 'sys_open');
   const found = nodes.get(path);
   if (found !== undefined) return creates && (flags & O_EXCL) !== 0 ? -E.EEXIST : found;
   if (!creates) return -E.ENOENT;
-  const made = regularAt();
+  const made = nodeOf(newRegular(), openRegular);
   nodes.set(path, made);
   return made;
 }

@@ -10,6 +10,7 @@ import {
   add,
   downWrite,
   engine,
+  keepState,
   newWord,
   peek,
   read,
@@ -46,6 +47,10 @@ let tables: Word | null = null;
 export function resetMmap(): void {
   sem = new RwSem('mmap_sem');
   tables = newWord('page tables', 0);
+  keepState(
+    () => sem,
+    () => tables,
+  );
 }
 
 /** current->mm->mmap_sem. */

@@ -1,5 +1,6 @@
 /** Devices of 2.6.20 that are there for AIO, by path. */
 
+import { keepState } from '../../../machine/index.ts';
 import type { File } from '../../fs/file.ts';
 import type { Opener } from '../../fs/namei.ts';
 import {
@@ -25,6 +26,8 @@ export function aioDevices(): Map<string, Opener> {
   const two = newTwoQueues();
   const owned = newOwnedDevice();
   const errors = newErrorQueue();
+  const devices = [tun, two, owned, errors];
+  keepState(() => devices);
   return new Map([
     ['/dev/tun', opener((flags) => openTun(tun, flags))],
     ['/dev/two-queues', opener((flags) => openTwoQueues(two, flags))],

@@ -17,6 +17,7 @@ import {
   RwSem,
   WaitEntry,
   engine,
+  keepState,
   kmalloc,
   newDelayedWork,
   newKernelTask,
@@ -243,6 +244,10 @@ export function resetAio(parts: AioParts, releaseFiles: () => Kernel<void>): voi
     fputWork: newWork('fput_work', releaseFiles),
     queue: slot === null ? null : newWorkQueue('aio', slot),
   };
+  keepState(
+    () => aio,
+    () => ioWait,
+  );
 }
 
 /** The work queue of a program that uses AIO. */

@@ -1,0 +1,59 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { engine } from '../machine/index.ts';
+import { parseProgram } from '../program/text.ts';
+import { packageRoot } from '../runner/case-index.ts';
+import { listKernels, modelTarget } from './model.ts';
+
+function filesBelow(folder: string, ending: string): string[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(ending))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+/** Variables of kernel modules that are set at boot and say what the kernel is, not in which state. */
+const FIXED = new Set(['vfs', 'system', 'wakeAsync', 'parts', 'fileParts']);
+/** Collections of kernel modules that only say what belongs together, or whose content is named elsewhere. */
+const NO_STATE = new Set(['acsems', 'kiocbs']);
+
+t.test('every kernel module names its state', (t) => {
+  for (const path of filesBelow(join(packageRoot(), 'harness', 'kernel'), '.ts')) {
+    if (/\.test(-kit)?\.ts$/.test(path)) continue;
+    const text = readFileSync(path, 'utf8');
+    for (const [, name = ''] of text.matchAll(/^(?:export )?let (\w+)/gm))
+      t.ok(
+        FIXED.has(name) || text.includes(`() => ${name},`) || text.includes(`() => ${name})`),
+        `${path}: keepState(() => ${name}) where boot sets it`,
+      );
+    const made =
+      /^(?:export )?const (\w+)\b(?!: Readonly)[^=\n]* = (?:\[\]|new (?:Weak)?(?:Map|Set)\b)/gm;
+    for (const [, name = ''] of text.matchAll(made))
+      t.ok(
+        NO_STATE.has(name) || text.includes(`() => ${name}`),
+        `${path}: ${name} outlives executions`,
+      );
+  }
+  t.end();
+});
+
+t.test('a run from kept state is the run from a new init', (t) => {
+  let compared = 0;
+  for (const path of filesBelow(join(packageRoot(), 'cases', 'bugs'), '.prog')) {
+    const program = parseProgram(readFileSync(path, 'utf8'), path);
+    for (const { spec } of listKernels()) {
+      const target = modelTarget(spec);
+      if (target.refuses(program) !== null) continue;
+      const behaviour = (alwaysInit: boolean): string => {
+        engine.alwaysInit = alwaysInit;
+        return JSON.stringify(target.run(program, { runs: 40 }));
+      };
+      const expected = behaviour(true);
+      if (behaviour(false) !== expected) t.fail(`${path} on ${spec}`);
+      compared++;
+    }
+  }
+  t.ok(compared > 100, `${compared} programs on kernels`);
+  t.end();
+});
