@@ -20,8 +20,10 @@ import {
   type AioLibc,
 } from './aio.test-kit.ts';
 import { plain2620, type Parts2620 } from './build-2.6.20.ts';
+import { build31 } from './build-3.1.ts';
 import { aioComplete, aioPutReq } from './fs/aio/complete.ts';
 import { ringAt, userLoad, userReap, userStore } from './fs/aio/ring.ts';
+import { aio31 } from './fs/aio/parts-3.1.ts';
 import type { CancelMethod, Kiocb, RetryMethod } from './fs/aio/kioctx.ts';
 
 const SCRIPTED = 100;
@@ -375,6 +377,25 @@ t.test('the worker and io_destroy wait for each other in two flushes (A-B13)', a
   });
   t.same(seen.outcomes, ['d=0 (blocked)', 'd=0, e=0']);
   t.same(seen.findings, ['HUNG put_ioctx-3']);
+});
+
+t.test('a file release that is put off outlives the address space on 3.1 (A-B12)', async (t) => {
+  const init: AioBody = function* (u) {
+    yield* withQueue(u);
+    yield* u.submit('c', scripted(u, 'a'));
+    yield* u.close('r');
+  };
+  const threads: AioBody[] = [finish];
+  const later = runAio({
+    kernel: build31('3.1', { aio: { ...aio31, setupOpcode: queued.aio.setupOpcode } }),
+    init,
+    threads,
+  });
+  t.ok(later.findings.includes('FOREIGN put_ioctx-5'), later.findings.join('; '));
+  t.ok(later.findings.includes('WARN exit_aio-5'), later.findings.join('; '));
+
+  const flushed = runAio({ parts: queued, init, threads });
+  t.same(flushed.findings, [], 'the flush of 2.6.20 waits for it');
 });
 
 t.test('a cancel looks at a request that does not say yet whose it is (A-B7)', async (t) => {

@@ -79,9 +79,9 @@ function* readEvents(r: Reaper): Kernel<number> {
   }
   if (r.timeout !== 0 && !(yield* copyFromUser(mm, r.timeout, timespecSize(), 'read_events-5')))
     return r.count > 0 ? r.count : -E.EFAULT;
-  const deadline = yield* setTimeout(r, start);
+  const deadline = yield* armDeadline(r, start);
   yield* readWaiting(r, deadline);
-  if (deadline !== null) yield* clearTimeout(deadline);
+  if (deadline !== null) yield* disarm(deadline);
   return r.count > 0 ? r.count : r.error;
 }
 
@@ -183,7 +183,7 @@ export function timespecTicks({ sec, nsec }: Timespec): number {
 }
 
 /** set_timeout(): null without a timeout. */
-function* setTimeout(r: Reaper, start: number): Kernel<Deadline | null> {
+function* armDeadline(r: Reaper, start: number): Kernel<Deadline | null> {
   if (r.timeout === 0) return null;
   const site = 'read_events-5';
   const task = current();
@@ -202,7 +202,7 @@ function* setTimeout(r: Reaper, start: number): Kernel<Deadline | null> {
 }
 
 /** clear_timeout(). */
-function* clearTimeout({ timer, task }: Deadline): Kernel<void> {
+function* disarm({ timer, task }: Deadline): Kernel<void> {
   if (timer === null) return;
   yield* cancelTimerSync(timer, 'read_events-7');
   task.expired = null;
