@@ -417,3 +417,46 @@ t.test('a cancel looks at a request that does not say yet whose it is (A-B7)', a
   t.same(seen.outcomes, ['n=1, x=a:0']);
   t.same(seen.findings, ['KMSAN lookup_kiocb']);
 });
+
+t.test(
+  'a delay that is armed is not shortened for a sleeper that comes later (A-B26)',
+  async (t) => {
+    const seen = runAio({
+      parts: retries,
+      init: function* (u) {
+        yield* withBell(u);
+        yield* u.submit('c', scripted(u, 'a'), scripted(u, 'b'));
+      },
+      threads: [
+        function* (u) {
+          yield* u.note('x', u.reap('c', 1, 2));
+          yield* u.note('y', u.reap('c', 1, 2));
+        },
+        function* () {
+          yield* wakeUp(bell.queue, 1, 0, 'ring');
+          yield* bell.ring();
+        },
+      ],
+    });
+    t.ok(seen.findings.includes('LATENCY A-R34'), seen.findings.join('; '));
+    t.comment(seen.outcomes.join('; '), `${seen.executions} executions`, ...seen.findings);
+  },
+);
+
+t.test('a slot is refused while the request of a posted event is still held (A-B31)', async (t) => {
+  const seen = runAio({
+    ring: 3,
+    parts: cancellable,
+    init: withBell,
+    threads: [
+      function* (u) {
+        yield* u.note('n', u.submit('c', u.pread('a', 'r', 1)));
+      },
+      function* (u) {
+        yield* u.note('m', u.submit('c', u.pread('b', 'r', 1)));
+      },
+    ],
+  });
+  t.same(seen.outcomes, ['m=1, n=1', 'm=1, n=EAGAIN', 'm=EAGAIN, n=1']);
+  t.same(seen.findings, []);
+});
