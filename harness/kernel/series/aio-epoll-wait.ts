@@ -112,24 +112,28 @@ function* setupTimer(k: Kiocb): Kernel<number> {
   const ms = offsetAsMs(k.pos);
   // No step for "never", which does not depend on jiffies.
   const time = isInfiniteMs(ms) ? 0 : yield* now(site);
+  announce('kiocb.promised', k, toldTicks(k.pos), site);
   const expires = toAbs(ms, jiffiesAt(time));
   if ((yield* readRef(k.private, site)) !== null) return -E.EEXIST;
   if (yield* injectFault(site)) return -E.ENOMEM;
   const record = new EpollTimer(k, expires, deadlineOf(expires, time), site);
   yield* writeRef(k.private, record, site);
   k.dtor = freeTimer;
-  announcePromise(k, record, site);
+  announceNeeds(k, record, site);
   return 0;
 }
 
-/** For the checks: what the handler of the timer will touch, and how long the program has asked to wait, in ticks. */
-function announcePromise(k: Kiocb, record: EpollTimer, site: string): void {
+/** For the checks: what the program has asked for, before C cuts it to an int. */
+function toldTicks(ms: number): number {
+  return ms < 0 ? Infinity : Math.ceil((ms * kernelConfig.hz) / 1000);
+}
+
+/** For the checks: what the handler of the timer will touch. */
+function announceNeeds(k: Kiocb, record: EpollTimer, site: string): void {
   const { file } = k;
   const needs = [record.mem, file.mem];
   if (file.data instanceof EventPoll) needs.push(file.data.mem);
   for (const mem of needs) engine.observer.happened('timer.needs', k.mem, 0, site, mem);
-  const told = k.pos < 0 ? Infinity : Math.ceil((k.pos * kernelConfig.hz) / 1000);
-  announce('kiocb.promised', k, told, site);
 }
 
 /** aio_free_iocb_timer(): the destructor, under ctx_lock. Does not wait for a handler that runs. */
