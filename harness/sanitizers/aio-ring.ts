@@ -4,23 +4,28 @@
  */
 
 import { engine, MAX_THREADS } from '../machine/index.ts';
-import type { AioEvent, Ctx, Kiocb } from './aio-state.ts';
+import type { AioEvent, AioState, Ctx, Kiocb } from './aio-state.ts';
 import type { FindingList } from './findings.ts';
 import { currentName, memName } from './names.ts';
 
 export class AioRing {
   private readonly findings: FindingList;
+  private readonly state: AioState;
   /** The event that each thread took out of a ring last. */
   private readonly last = new Map<number, Kiocb | null>();
   /** Events that each thread has in its hands from the call that it is in. */
   private readonly delivered = new Int32Array(MAX_THREADS);
+  /** Slots that no event needed when each thread was refused one last. */
+  private readonly room = new Int32Array(MAX_THREADS);
 
-  constructor(findings: FindingList) {
+  constructor(findings: FindingList, state: AioState) {
     this.findings = findings;
+    this.state = state;
   }
 
   begin(): void {
     this.last.clear();
+    this.room.fill(0);
   }
 
   happened(e: AioEvent): void {
@@ -45,6 +50,12 @@ export class AioRing {
         return;
       case 'event.fault':
         this.fault(ctx);
+        return;
+      case 'submit.full':
+        this.room[engine.current] = e.value - this.inFlight(ctx);
+        return;
+      case 'submit.refused':
+        this.refused(e, ctx);
         return;
       case 'getevents.begin':
         this.delivered[engine.current] = 0;
@@ -81,6 +92,23 @@ export class AioRing {
         `many was admitted at ${e.site}`,
       [engine.position()],
     );
+  }
+
+  /** Requests whose event is still to come; those that are gone have none. */
+  private inFlight(ctx: Ctx): number {
+    let count = ctx.live - ctx.postedLive;
+    for (const k of this.state.kiocbs.values())
+      if (k.ctx === ctx && k.admitted && k.isGone && !k.isPut && k.posted === 0) count--;
+    return count;
+  }
+
+  /** A-R30, A-B31, A-B90: EAGAIN is for a ring that is full. */
+  private refused(e: AioEvent, ctx: Ctx): void {
+    const room = this.room[engine.current];
+    this.room[engine.current] = 0;
+    if (room <= 0 || ctx.isTouched) return;
+    const message = `${currentName()} gets EAGAIN at ${e.site}, and ${room} slots of ${memName(ctx.mem)} are free`;
+    this.findings.add('COUNT', 'A-R30', message, [engine.position()]);
   }
 
   private posted(e: AioEvent, ctx: Ctx): void {

@@ -130,6 +130,12 @@ const plants: readonly Plant[] = [
     clean: 'accepted; posted',
   },
   {
+    rule: 'A-R30: EAGAIN is for a ring without a free slot',
+    bad: 'accepted; event; submit.full c 2; submit.refused c 0',
+    finding: 'COUNT A-R30',
+    clean: 'accepted; second; submit.full c 2; submit.refused c 0',
+  },
+  {
     rule: 'A-R53: io_getevents answers the number of events that it has stored',
     bad: 'accepted; getevents.begin c 1; posted; getevents.return c -14',
     finding: 'COUNT A-R53',

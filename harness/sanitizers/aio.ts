@@ -32,7 +32,7 @@ export class Aio {
     this.account = new AioAccount(findings, this.state);
     this.life = new AioLife(findings, this.state);
     this.completion = new AioCompletion(findings, this.state);
-    this.ring = new AioRing(findings);
+    this.ring = new AioRing(findings, this.state);
     this.sleepers = new AioSleepers(findings, this.state);
   }
 

@@ -13,7 +13,7 @@ import {
   plainWrite,
   type Kernel,
 } from '../../../machine/index.ts';
-import { Kiocb, announce, type Kioctx } from './kioctx.ts';
+import { Kiocb, announce, announceCtx, type Kioctx } from './kioctx.ts';
 import type { Batch } from './parts.ts';
 
 /** KIOCB_BATCH_SIZE. */
@@ -57,6 +57,7 @@ export function admit(ctx: Kioctx, batch: Batch, allocated: number, avail: numbe
   const kept = avail < allocated ? trim(batch, allocated, avail) : allocated;
   batch.remaining -= kept;
   const site = 'kiocb_batch_refill-8';
+  if (kept === 0) announceCtx('submit.full', ctx, avail + ctx.reqsActive, site);
   for (const k of batch.list) {
     linkActive(ctx, k, site);
     ctx.reqsActive++;

@@ -90,6 +90,7 @@ function* submitOne(ctx: Kioctx, batch: Batch, address: number, iocb: Iocb): Ker
   if (file === null) return -E.EBADF;
   const k = yield* aio.parts.getRequest(ctx, batch);
   if (k === null) {
+    announceCtx('submit.refused', ctx, 0, 'io_submit_one-4');
     yield* fput(file, 'io_submit_one-4');
     return -E.EAGAIN;
   }
@@ -157,7 +158,7 @@ function* tryGetRequest(ctx: Kioctx): Kernel<Kiocb | null> {
     listAdd(k.link, ctx.active);
     ctx.reqsActive++;
     announce('kiocb.admitted', k, ctx.reqsActive, site);
-  }
+  } else announceCtx('submit.full', ctx, room, site);
   yield* spinUnlock(ctx.lock, site);
   if (admitted) return k;
   kfree(k.mem, site);
