@@ -37,7 +37,7 @@ import {
   type Scenario,
   type Strategy,
 } from './scenario.ts';
-import { dropRoots } from './snapshot.ts';
+import { beginInit, beginThreads } from './snapshot.ts';
 
 export * from './scenario.ts';
 
@@ -415,10 +415,11 @@ export class Engine {
   private prepare(scenario: Scenario, strategy: Strategy | null, keep: number): boolean {
     this.restart(scenario, strategy, keep);
     if (this.initState.restore(scenario)) return true;
-    dropRoots();
+    beginInit();
     this.observer.begin();
     if (!this.runInline(scenario.init())) return false;
     this.initState.offer(scenario);
+    beginThreads();
     return true;
   }
 

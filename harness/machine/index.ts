@@ -13,7 +13,7 @@ export {
   Nondeterminism,
 } from './op.ts';
 export * from './observer.ts';
-export { keepState } from './snapshot.ts';
+export { SideTable, keepState } from './snapshot.ts';
 export * from './task.ts';
 export * from './timer.ts';
 export * from './user-memory.ts';

@@ -4,7 +4,7 @@ import { LIVE_SLOT, type Engine } from './engine.ts';
 import type { Observer } from './observer.ts';
 import { MAX_THREADS, OBJECTS_PER_THREAD } from './op.ts';
 import type { Context, Kernel, Scenario } from './scenario.ts';
-import { Snapshot } from './snapshot.ts';
+import { Snapshot, beginThreads } from './snapshot.ts';
 
 /** Objects of init start here. */
 const FIRST = MAX_THREADS * OBJECTS_PER_THREAD;
@@ -98,6 +98,7 @@ export class InitState {
     engine.width = this.width;
     engine.jiffies = this.jiffies;
     for (const s of this.started) this.startAgain(s);
+    beginThreads();
     this.observer?.beginAgain?.();
     return true;
   }

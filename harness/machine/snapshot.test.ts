@@ -1,7 +1,16 @@
 import t from 'tap';
 import { Scripted, type Tiny, tinyScenario } from './scripted.ts';
-import { NO_OBSERVER, engine, keepState, newWord, read, write, type Scenario } from './index.ts';
-import { Snapshot, dropRoots } from './snapshot.ts';
+import {
+  NO_OBSERVER,
+  SideTable,
+  engine,
+  keepState,
+  newWord,
+  read,
+  write,
+  type Scenario,
+} from './index.ts';
+import { Snapshot, beginInit, beginThreads } from './snapshot.ts';
 
 class Box {
   text = 'a';
@@ -14,7 +23,7 @@ class Box {
 }
 
 function snapshotOf(...objects: readonly object[]): Snapshot {
-  dropRoots();
+  beginInit();
   keepState(...objects.map((object) => () => object));
   return new Snapshot();
 }
@@ -57,11 +66,27 @@ t.test('what cannot be put back is refused', (t) => {
   t.throws(() => snapshotOf({ running: (function* () {})() }), { message: /Generator/ });
   t.throws(() => snapshotOf({ hidden: new WeakMap() }), { message: /WeakMap/ });
   let variable = { n: 1 };
-  dropRoots();
+  beginInit();
   keepState(() => variable);
   const snapshot = new Snapshot();
   variable = { n: 1 };
   t.throws(() => snapshot.restore(), { message: /replaced/ });
+  t.end();
+});
+
+t.test('a side table has what init and this execution entered', (t) => {
+  const table = new SideTable<object, number>();
+  const [early, late] = [{}, {}];
+  beginInit();
+  table.set(early, 1);
+  t.equal(table.get(early), 1);
+  beginThreads();
+  table.set(late, 2);
+  t.same([table.get(early), table.get(late)], [1, 2]);
+  beginThreads();
+  t.same([table.get(early), table.get(late)], [1, undefined]);
+  beginInit();
+  t.same([table.get(early), table.get(late)], [undefined, undefined]);
   t.end();
 });
 

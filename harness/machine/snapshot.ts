@@ -20,9 +20,37 @@ export function keepState(...variables: readonly Root[]): void {
   roots.push(...variables);
 }
 
-/** Forgets the roots; whatever comes next builds its state anew. */
-export function dropRoots(): void {
+/** Phases are numbered: the init that the present state comes from, and what runs now. */
+let initPhase = 0;
+let phase = 0;
+
+/** Init runs: it names its roots, and side tables have nothing of earlier ones. */
+export function beginInit(): void {
   if (roots.length > 0) roots = [];
+  initPhase = ++phase;
+}
+
+/** What init built is there; what is entered in side tables from now on is gone in the next execution. */
+export function beginThreads(): void {
+  phase++;
+}
+
+/**
+ * A WeakMap for state beside objects: it answers what init or this execution entered, and nothing of earlier executions
+ * of the same init. Values are not walked: an object that changes must hang on something else as well.
+ */
+export class SideTable<K extends object, V> {
+  private readonly entries = new WeakMap<K, { readonly phase: number; readonly value: V }>();
+
+  get(key: K): V | undefined {
+    const entry = this.entries.get(key);
+    if (entry === undefined) return undefined;
+    return entry.phase === phase || entry.phase === initPhase ? entry.value : undefined;
+  }
+
+  set(key: K, value: V): void {
+    this.entries.set(key, { phase, value });
+  }
 }
 
 /** Writes the saved values of all objects of one shape back; `values` has their fields one object after the other. */

@@ -7,6 +7,7 @@
  */
 
 import {
+  SideTable,
   addEntryLocked,
   engine,
   isLinked,
@@ -62,7 +63,7 @@ function* register(k: Kiocb, queue: WaitQueue): Kernel<void> {
  * Stand for the links of ki_wait in operations, from the first registration on: a wake-up of its queue changes them
  * while the request is run.
  */
-const links = new WeakMap<Kiocb, Word>();
+const links = new SideTable<Kiocb, Word>();
 
 /** prepare_to_wait(). An entry that is on another queue, under another lock, stays there (A-R4, A-B59). */
 function* queueEntry(k: Kiocb, queue: WaitQueue, site: string): Kernel<void> {

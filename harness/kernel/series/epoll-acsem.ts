@@ -5,7 +5,7 @@
  * asks for ERR and HUP; epoll_create takes one mount reference. Lock order: ep.acsem before everything of v11.
  */
 
-import { RwSem, downWrite, kmalloc, upWrite, type Kernel } from '../../machine/index.ts';
+import { SideTable, RwSem, downWrite, kmalloc, upWrite, type Kernel } from '../../machine/index.ts';
 import { EP_CTL_DEL, EP_CTL_MOD } from '../drivers/char/eventpoll-calls.ts';
 import type { EntryPoints, EventPoll } from '../drivers/char/eventpoll.ts';
 import { HarnessBug } from '../../machine/op.ts';
@@ -14,7 +14,7 @@ import type { Parts2544 } from '../build-2.5.44.ts';
 import { SYS_EPOLL_THREAD, type Patch } from './patch.ts';
 
 // Patch: epoll-acsem. The field it adds to struct eventpoll.
-const acsems = new WeakMap<EventPoll, RwSem>();
+const acsems = new SideTable<EventPoll, RwSem>();
 
 function acsemOf(ep: EventPoll): RwSem {
   const acsem = acsems.get(ep);
