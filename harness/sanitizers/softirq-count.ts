@@ -45,9 +45,10 @@ export class SoftirqCount {
   mightSleep(site: string): void {
     const t = engine.current;
     if (!this.unbalanced || this.depth[t] === 0) return;
+    // Named after the imbalance: where it is noticed first depends on what the task does next.
     this.findings.add(
       'WARN',
-      site,
+      this.site[t],
       `scheduling while atomic: ${currentName()} may sleep at ${site} with a softirq-disable count of ` +
         `${this.depth[t]} (since ${this.site[t]})`,
       [this.position[t], engine.position()],
