@@ -1,4 +1,14 @@
-import t from 'tap';
+import t, { type Test } from 'tap';
+import {
+  PE,
+  explored,
+  sequential,
+  type AioBody,
+  type AioLitmus,
+  type AioSeen,
+  type Request,
+} from './aio-epoll.test-kit.ts';
+import { ADD, EVENT_SIZE, IN } from './kernel-2.6.20.test-kit.ts';
 import { kernelConfig } from './kernel.ts';
 import {
   epMaxMs,
@@ -135,4 +145,327 @@ t.test('absolute times wrap, and one of them means never', async (t) => {
     t.equal(toRel(12n, 11n), 0, 'one tick early');
   });
   on(1000, 64, () => t.ok(ticksUntil(longMax(), 2n ** 32n) > 0n));
+});
+
+// ---- epoll iocbs ----
+
+const ET = 0x80000001;
+const PLAIN_PE = '2.6.20+aio-epoll-wait';
+const SYNC = `${PE}+aio-epoll-timer-sync`;
+
+/** A context, a pipe and a set with its reading end. */
+function set(events = IN): AioBody {
+  return function* (u) {
+    yield* u.setup('c');
+    yield* u.pipe('r', 'w');
+    yield* u.make('A', 'epoll_create', 1);
+    yield* u.ctl('A', ADD, 'r', events);
+  };
+}
+
+function epoll(rest: Partial<Request> = {}): Request {
+  return { op: 'epoll', fd: 'A', ...rest };
+}
+
+/** One thread, from `set` on; one run. What fs-aio leaves in io_wait is not told again. */
+function alone(body: AioBody, options: Omit<AioLitmus, 'threads'> & { events?: number } = {}) {
+  const lines = sequential(
+    function* (u) {
+      yield* set(options.events)(u);
+      yield* body(u);
+    },
+    { contexts: [0, 1], timed: [0, 4], runs: 1, ...options },
+  );
+  return lines.filter((line) => line !== 'ACCOUNT A-I13');
+}
+
+function has(t: Test, seen: AioSeen, ...findings: readonly string[]): void {
+  for (const finding of findings) t.ok(seen.findings.includes(finding), finding);
+}
+
+t.test('an epoll iocb reports what an epoll_wait would, as its result', async (t) => {
+  const lines = alone(function* (u) {
+    yield* u.note('nothing ready, 0 ms', u.sub('c', 'a', epoll({ offset: 0 })));
+    yield* u.note('its event', u.get('c', 0, 4));
+    yield* u.note('no timeout', u.sub('c', 'b', epoll()));
+    yield* u.note('not yet', u.get('c', 0, 4));
+    yield* u.write('w', 'x');
+    yield* u.note('kicked', u.get('c', 1, 4));
+    u.out.set('stored', u.stored('b'));
+    yield* u.note('ready at once', u.sub('c', 'd', epoll({ offset: 1000 })));
+    yield* u.note('again', u.get('c', 0, 4));
+  });
+  t.same(lines, [
+    'nothing ready, 0 ms=1',
+    'its event=a:0',
+    'no timeout=1',
+    'not yet=0',
+    'kicked=b:1',
+    'stored=r:IN',
+    'ready at once=1',
+    'again=d:1',
+  ]);
+});
+
+t.test('a wrong file or count is an event and not an error of io_submit', async (t) => {
+  const lines = alone(function* (u) {
+    yield* u.note('pipe', u.sub('c', 'a', { op: 'epoll', fd: 'r' }));
+    yield* u.note('none', u.sub('c', 'b', epoll({ nbytes: 0 })));
+    yield* u.note('too many', u.sub('c', 'd', epoll({ nbytes: 178956971 })));
+    yield* u.note('events', u.get('c', 3, 4));
+    yield* u.note('cancel', u.cancel('c', 'a'));
+  });
+  t.same(lines, [
+    'pipe=1',
+    'none=1',
+    'too many=1',
+    'events=a:EINVAL b:EINVAL d:EINVAL',
+    'cancel=EINVAL',
+  ]);
+  const plain = alone(
+    function* (u) {
+      yield* u.note('opcode', u.sub('c', 'a', epoll()));
+    },
+    { kernel: '2.6.20' },
+  );
+  t.same(plain, ['opcode=EINVAL']);
+});
+
+t.test('timeouts are cut to an int, wrap, and never end where they read as never', async (t) => {
+  const timeout = (offset: number, forMs: number, config: AioLitmus['config'] = {}): string[] =>
+    alone(
+      function* (u) {
+        yield* u.sub('c', 'a', epoll({ offset }));
+        yield* u.note('events', u.get('c', 1, 1, forMs));
+      },
+      { config },
+    );
+  t.same(timeout(5, 100), ['events=a:0']);
+  t.same(timeout(2 ** 32 + 5, 100), ['events=a:0', 'LATENCY early'], 'E-B77, A-B44');
+  t.same(timeout(2 ** 31, 100), ['events=0'], 'without end');
+  const hz300 = { hz: 300, longBits: 64 } as const;
+  t.same(timeout(20000000, 30000000, hz300), ['events=a:0', 'LATENCY early'], 'A-B47');
+  const storm = ['COUNT 2.6-AW5', 'LIVELOCK A-R79', 'WAKEUP herd'];
+  t.same(timeout(-1, 50), ['events=0']);
+  for (const jiffiesStart of [2 ** 32 - 300000, 2 ** 31 + 5, 2 ** 31 - 3])
+    t.same(timeout(-1, 50, { jiffiesStart }), ['events=0', ...storm], `A-B43 at ${jiffiesStart}`);
+  t.same(timeout(-1, 50, { jiffiesStart: 2 ** 32 - 300000, longBits: 64 }), ['events=0']);
+  const sentinel = timeout(10, 100, { jiffiesStart: 2 ** 31 - 11 });
+  t.same(sentinel.slice(0, 2), ['events=0', 'COUNT 2.6-AW5'], 'A-B46');
+});
+
+t.test('a task that has run a request has no wait entry, nor has any without fs-aio', async (t) => {
+  const waits: AioBody = function* (u) {
+    yield* u.note('before', u.wait('A', 8, 0));
+    yield* u.sub('c', 'a', epoll({ offset: 0 }));
+    yield* u.note('after', u.wait('A', 8, 0));
+  };
+  t.same(alone(waits), ['HUNG exit', 'OOPS 2.6-AP4'], 'A-B37');
+  t.same(alone(waits, { kernel: PLAIN_PE }), ['HUNG exit', 'OOPS 2.6-AP4'], 'E-B78');
+  const only: AioBody = (u) => u.note('wait', u.wait('A', 8, 5));
+  t.same(alone(only), ['wait=0']);
+});
+
+t.test('the buffer is not looked at before it is written', async (t) => {
+  const wild = alone(function* (u) {
+    yield* u.write('w', 'x');
+    yield* u.sub('c', 'a', epoll({ buf: 0xc1000000 }));
+    yield* u.note('events', u.get('c', 1, 1));
+  });
+  t.same(wild, ['events=a:1', 'KASAN-WILD 2.6-SE3'], 'A-B38, E-B65');
+  const short = alone(
+    function* (u) {
+      yield* u.pipe('p', 'q');
+      yield* u.ctl('A', ADD, 'p', ET);
+      yield* u.write('w', 'x');
+      yield* u.write('q', 'x');
+      u.kernel.mm.mapAt(0x70000000, EVENT_SIZE, true, true);
+      yield* u.sub('c', 'a', epoll({ buf: 0x70000000 }));
+      yield* u.note('events', u.get('c', 1, 1));
+      yield* u.note('left', u.sub('c', 'b', epoll({ offset: 0 })));
+      yield* u.note('nothing', u.get('c', 1, 1));
+    },
+    { events: ET },
+  );
+  t.same(short, ['events=a:EFAULT', 'left=1', 'nothing=b:0', 'LOST-EDGE A-I22 / event'], 'A-B49');
+});
+
+t.test('an event, an edge for two and a level for both', async (t) => {
+  const one = explored({
+    init: set(),
+    timed: [0, 1],
+    threads: [
+      function* (u) {
+        yield* u.sub('c', 'a', epoll());
+        yield* u.note('g', u.get('c', 1, 1));
+        u.out.set('stored', u.stored('a'));
+      },
+      (u) => u.note('w', u.write('w', 'x')),
+    ],
+  });
+  t.same(one.outcomes, ['g=a:1, stored=r:IN, w=1'], 'A-L20');
+  t.same(one.findings, ['ACCOUNT A-I13']);
+
+  const two = (events: number, other: AioBody): AioSeen =>
+    explored({
+      init: function* (u) {
+        yield* set(events)(u);
+        yield* u.sub('c', 'a', epoll());
+        if (events === ET) yield* u.sub('c', 'b', epoll());
+      },
+      timed: [2],
+      threads: [(u) => u.note('g', u.get('c', 1, 2)), other, (u) => u.note('w', u.write('w', 'x'))],
+      runs: 400,
+    });
+  const edge = two(ET, function* () {});
+  t.same(
+    edge.outcomes,
+    ['g=b:1, w=1'],
+    'A-L24: the newest is kicked first, and the other waits on',
+  );
+  t.ok(edge.findings.includes('WAKEUP herd'), 'A-B50, E-B74');
+  const level = two(IN, (u) => u.note('e', u.wait('A', 8, -1)));
+  t.same(level.outcomes, ['e=r:IN, g=a:1, w=1'], 'A-L25');
+});
+
+t.test('the handler of the timer uses what is freed', async (t) => {
+  const tick = explored({
+    init: set(),
+    timed: [0, 1],
+    timers: 'any',
+    runs: 300,
+    threads: [
+      function* (u) {
+        yield* u.sub('c', 'a', epoll({ offset: 1 }));
+        yield* u.note('g', u.get('c', 1, 1));
+      },
+      (u) => u.note('w', u.write('w', 'x')),
+    ],
+  });
+  t.same(tick.outcomes, ['g=a:0, w=1', 'g=a:1, w=1'], 'A-L22');
+  has(t, tick, 'KASAN-UAF 2.6-AT1 / really_put_req', 'KASAN-UAF 2.6-AT1 / aio_free_iocb_timer');
+
+  const released = explored({
+    init: set(ET),
+    timed: [0, 1],
+    timers: 'any',
+    runs: 300,
+    threads: [
+      function* (u) {
+        yield* u.sub('c', 'a', epoll({ offset: 3 }));
+        yield* u.close('A');
+        yield* u.write('w', 'x');
+        yield* u.note('g', u.get('c', 1, 1));
+      },
+    ],
+  });
+  has(t, released, 'KASAN-UAF 2.6-AT2 / __fput', 'KASAN-UAF 2.6-AT3 / 2.6-ep_free');
+});
+
+t.test('a destructor that waits for the handler waits for ever', async (t) => {
+  const deadlock = explored({
+    kernel: SYNC,
+    init: set(ET),
+    timed: [0, 1, 1],
+    timers: 'any',
+    runs: 3000,
+    until: 'HUNG aio_free_iocb_timer',
+    threads: [
+      function* (u) {
+        yield* u.sub('c', 'a', epoll({ offset: 3 }));
+        yield* u.note('g', u.get('c', 1, 2));
+      },
+      function* (u) {
+        yield* u.sub('c', 'b', epoll({ offset: 300 }));
+        yield* u.write('w', 'x');
+      },
+    ],
+  });
+  has(t, deadlock, 'HUNG aio_free_iocb_timer');
+});
+
+t.test('a cancellation between the two looks at it unlocks what is not locked', async (t) => {
+  const seen = explored({
+    init: set(),
+    timed: [0, 1],
+    threads: [
+      (u) => u.note('s', u.sub('c', 'a', epoll())),
+      (u) => u.note('cancel', u.cancel('c', 'a')),
+      function* (u) {
+        yield* u.write('w', 'x');
+      },
+    ],
+    runs: 1500,
+  });
+  has(t, seen, 'LOCKDEP 2.6-AP11', 'HUNG 2.6-CB1', 'KCSAN 2.6-AP9 / 2.6-CB5');
+  t.ok(seen.outcomes.includes('cancel=EINVAL, s=1'), 'before there is a method');
+});
+
+t.test('io_cancel answers 0 for a request that has its event, or takes it away', async (t) => {
+  const seen = explored({
+    init: function* (u) {
+      yield* set(ET)(u);
+      yield* u.sub('c', 'a', epoll());
+    },
+    timed: [1],
+    threads: [
+      function* (u) {
+        yield* u.write('w', 'x');
+        yield* u.note('g', u.get('c', 1, 1, 5));
+      },
+      (u) => u.note('cancel', u.cancel('c', 'a')),
+    ],
+  });
+  t.same(seen.outcomes, ['cancel=0, g=0', 'cancel=0, g=a:1', 'cancel=EINVAL, g=a:1'], 'A-L23');
+  has(t, seen, 'CANCEL consumed / A-I22', 'DUPLICATE A-I6 / cancel-and-event');
+});
+
+t.test('a cancellation takes the private data of any file for a set', async (t) => {
+  const cancelled = (fd: string): AioSeen =>
+    explored({
+      init: function* (u) {
+        yield* set()(u);
+        yield* u.pair('s', 'u');
+      },
+      timed: [0, 1],
+      threads: [
+        (u) => u.note('s', u.sub('c', 'a', { op: 'epoll', fd })),
+        (u) => u.note('cancel', u.cancel('c', 'a')),
+      ],
+    });
+  has(t, cancelled('r'), 'OOPS 2.6-AT3');
+  has(t, cancelled('s'), 'KASAN-WILD 2.6-AT3');
+});
+
+t.test('a signal of whoever runs the request ends it', async (t) => {
+  const own = explored({
+    init: set(),
+    timed: [0, 1],
+    signals: true,
+    threads: [
+      function* (u) {
+        yield* u.sub('c', 'a', epoll());
+        yield* u.note('g', u.get('c', 0, 1));
+      },
+      (u) => u.kill(1),
+    ],
+  });
+  t.same(own.outcomes, ['g=0', 'g=a:EINTR'], 'E-B71');
+  const foreign = explored({
+    init: set(ET),
+    timed: [0, 0, 1],
+    signals: true,
+    runs: 5000,
+    until: 'FOREIGN A-R35 / interrupted',
+    threads: [
+      (u) => u.note('g', u.get('c', 1, 1, 300)),
+      function* (u) {
+        yield* u.sub('c', 'a', epoll());
+        yield* u.write('w', 'x');
+      },
+      (u) => u.note('taken', u.wait('A', 8, 0)),
+      (u) => u.kill(1),
+    ],
+  });
+  has(t, foreign, 'FOREIGN A-R35 / interrupted');
 });
