@@ -395,7 +395,6 @@ t.test('a cancellation between the two looks at it unlocks what is not locked', 
         yield* u.write('w', 'x');
       },
     ],
-    runs: 1500,
   });
   has(t, seen, 'LOCKDEP 2.6-AP11', 'HUNG 2.6-CB1', 'KCSAN 2.6-AP9 / 2.6-CB5');
   t.ok(seen.outcomes.includes('cancel=EINVAL, s=1'), 'before there is a method');
