@@ -26,6 +26,8 @@ export interface CounterexampleView {
   /** Threads and contexts in the order of their columns: `init`, `T1`, `T2`, `softirq`. */
   readonly columns: readonly string[];
   readonly rows: readonly CounterexampleRow[];
+  /** Who is who among the columns that are no threads of the program. One sentence each. */
+  readonly legend?: readonly string[];
   /** Lost edges and wake-ups: edges produced, reported, pending; waiters woken, and by whom. One sentence each. */
   readonly ledger?: readonly string[];
   /** What the decisive mark means: `after step 8 every continuation fails`; a general sentence if absent. */

@@ -32,8 +32,13 @@ export function counterexampleText(view: CounterexampleView, width: number): str
 }
 
 function facts(view: CounterexampleView): string[] {
-  const ledger = view.ledger ?? [];
-  const lines = ledger.map((line, at) => `${(at === 0 ? 'ledger' : '').padEnd(LABEL)}${line}`);
+  const lines: string[] = [];
+  for (const [at, line] of (view.legend ?? []).entries()) {
+    lines.push(`${(at === 0 ? 'who' : '').padEnd(LABEL)}${line}`);
+  }
+  for (const [at, line] of (view.ledger ?? []).entries()) {
+    lines.push(`${(at === 0 ? 'ledger' : '').padEnd(LABEL)}${line}`);
+  }
   for (const [at, line] of (view.source ?? []).entries()) {
     lines.push(`${(at === 0 ? 'source' : '').padEnd(LABEL)}${line}`);
   }
@@ -74,27 +79,65 @@ function gridLines(
   );
 }
 
-function tableLines(view: CounterexampleView, width: number): string[] {
+/** How the rows are laid out: texts above the columns, their widths, and what stands in them. */
+interface Layout {
+  readonly heads: readonly string[];
+  readonly widths: readonly number[];
+  /** `before` is the row that stands above. */
+  cells(row: CounterexampleRow, before: CounterexampleRow | null): readonly string[];
+}
+
+/** More columns than that side by side leave too little room for each. */
+const BESIDE_MAX = 3;
+
+function layoutOf(view: CounterexampleView, room: number): Layout {
+  const changes = view.rows.map((row) => row.changed?.length ?? 0);
   const hasChanges = view.rows.some((row) => row.changed !== undefined);
-  const lengths = view.columns.map((column) => [
+  const beside = view.columns.map((column) => [
     column.length,
     ...view.rows.filter((row) => row.column === column).map((row) => row.text.length),
   ]);
-  if (hasChanges) lengths.push([7, ...view.rows.map((row) => row.changed?.length ?? 0)]);
-  const widths = columnWidths(lengths, width - STEP);
-  const heads = hasChanges ? [...view.columns, 'changed'] : [...view.columns];
+  const last = hasChanges ? [[7, ...changes]] : [];
+  const widths = columnWidths([...beside, ...last], room);
+  const end = (row: CounterexampleRow): string[] => (hasChanges ? [row.changed ?? ''] : []);
+  const changed = hasChanges ? ['changed'] : [];
+  const isCrowded = widths.some((width, at) => width < Math.max(...(beside[at] ?? [0])));
+  if (view.columns.length <= BESIDE_MAX || !isCrowded) {
+    return {
+      heads: [...view.columns, ...changed],
+      widths,
+      cells: (row) => [...view.columns.map((c) => (c === row.column ? row.text : '')), ...end(row)],
+    };
+  }
+  // One below the other, with a name where somebody else goes on.
+  const names = view.columns.map((column) => column.length);
+  const texts = [4, ...view.rows.map((row) => row.text.length)];
+  return {
+    heads: ['who', 'what', ...changed],
+    widths: columnWidths([[3, ...names], texts, ...last], room),
+    cells: (row, before) => [
+      before?.column === row.column ? '' : row.column,
+      row.text,
+      ...end(row),
+    ],
+  };
+}
+
+function tableLines(view: CounterexampleView, width: number): string[] {
+  const layout = layoutOf(view, width - STEP);
   const lines = [`${'interleaving'.padEnd(LABEL)}${sizeOf(view)}`];
-  lines.push(`${'#'.padStart(STEP - 2)}  ${sideBySide(heads, widths).join('')}`);
-  let last = -1;
+  lines.push(`${'#'.padStart(STEP - 2)}  ${sideBySide(layout.heads, layout.widths).join('')}`);
+  let last: CounterexampleRow | null = null;
   for (const row of cut(view.rows)) {
     if (typeof row === 'string') {
       lines.push(row);
+      last = null;
       continue;
     }
     if (row.switchCause !== undefined) lines.push(`${' '.repeat(STEP)}-- ${row.switchCause} --`);
     if (row.text === '' && row.changed === undefined) continue;
-    lines.push(...rowLines(row, view.columns, widths, row.step === last && row.decisive !== true));
-    last = row.step;
+    lines.push(...rowLines(row, last, layout));
+    last = row;
   }
   if (view.rows.some((row) => row.decisive === true)) {
     lines.push(`* ${view.decisiveMeans ?? 'the step that decides it'}`);
@@ -104,14 +147,12 @@ function tableLines(view: CounterexampleView, width: number): string[] {
 
 function rowLines(
   row: CounterexampleRow,
-  columns: readonly string[],
-  widths: readonly number[],
-  sameStep: boolean,
+  last: CounterexampleRow | null,
+  layout: Layout,
 ): string[] {
-  const cells = columns.map((column) => (column === row.column ? row.text : ''));
-  if (widths.length > columns.length) cells.push(row.changed ?? '');
+  const sameStep = row.step === last?.step && row.decisive !== true;
   const number = sameStep ? '' : `${row.decisive === true ? '*' : ''}${row.step}`;
-  return sideBySide(cells, widths).map(
+  return sideBySide(layout.cells(row, last), layout.widths).map(
     (line, at) => `${(at === 0 ? number : '').padStart(STEP - 2)}  ${line}`,
   );
 }

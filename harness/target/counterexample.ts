@@ -54,6 +54,7 @@ export function explainRun(
     program,
     columns,
     rows: rowsOf(tracer.steps, records, decisive),
+    legend: legendOf(columns),
     ledger: ledgerOf(records, tracer.steps),
     decisiveMeans:
       finding === undefined
@@ -63,6 +64,21 @@ export function explainRun(
     search: what.search,
     replay: what.replay,
   };
+}
+
+/** What the machine's own threads do, by how their names begin. */
+const ROLES: readonly (readonly [prefix: string, role: string])[] = [
+  ['exit', 'the task that ends the process when all its threads have ended'],
+  ['worker:', 'the kernel thread of a work queue'],
+  ['timer:', 'a timer that has expired, in softirq context'],
+  ['irq:', 'an interrupt'],
+];
+
+function legendOf(columns: readonly string[]): string[] {
+  return columns.flatMap((name) => {
+    const role = ROLES.find(([prefix]) => name === prefix || name.startsWith(prefix))?.[1];
+    return role === undefined ? [] : [`${name}: ${role}`];
+  });
 }
 
 function docsOf(program: Program): string[] {
