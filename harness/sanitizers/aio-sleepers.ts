@@ -31,7 +31,7 @@ export class AioSleepers {
   private readonly wasted: Waste[] = [];
   /** The threads that were woken and have not read anything since. */
   private readonly owes = new Uint8Array(MAX_THREADS);
-  /** Requests of others that a thread has run in the call that it is in, and how often. */
+  /** Requests that a thread has run in the drain that it is in, and how often. */
   private readonly drained: Map<Kiocb, number>[] = [];
   /** The request whose cancel method each thread runs. */
   private readonly cancels: (Kiocb | null)[] = [];
@@ -144,6 +144,10 @@ export class AioSleepers {
       case 'kiocb.ran':
         this.ran(e, k);
         return;
+      case 'kiocb.accepted':
+        // Each request of a list drains anew.
+        this.drained[engine.current].clear();
+        return;
       case 'submit.ran-other':
         this.ranOther(e, k);
         return;
@@ -185,7 +189,7 @@ export class AioSleepers {
     const times = (runs.get(k) ?? 0) + 1;
     runs.set(k, times);
     if (times < 2) return;
-    const message = `${currentName()} runs ${memName(k.mem)} ${times} times in one call (${e.site}), as often as others kick it`;
+    const message = `${currentName()} runs ${memName(k.mem)} ${times} times in one drain (${e.site}), as often as others kick it`;
     this.findings.add('LIVELOCK', 'A-R37', message, [engine.position()]);
   }
 

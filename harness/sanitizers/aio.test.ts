@@ -355,7 +355,7 @@ const plants: readonly Plant[] = [
     bad: 'accepted; submit.begin c 0; submit.ran-other k 0; submit.ran-other k 0',
     finding: 'LIVELOCK A-R37',
     clean:
-      'accepted; submit.begin c 0; submit.ran-other k 0; submit.begin c 0; submit.ran-other k 0',
+      'accepted; submit.begin c 0; submit.ran-other k 0; kiocb.accepted k2 9; submit.ran-other k 0',
   },
   {
     rule: 'A-R79: a wait without end has no timer',
