@@ -50,25 +50,40 @@ class QueuePointer {
 /** aio_poll_table_queue_proc() (A-R93), once for every queue that the file's poll method names. */
 function* register(k: Kiocb, queue: WaitQueue): Kernel<void> {
   const site = 'aio_poll_table_queue_proc';
+  // Made by whoever registers, before anybody else can ask for them.
+  const { link } = registered(k);
   if ((yield* readRef(k.private, `${site}-1`)) !== null && k.dtor !== null) {
     yield* k.dtor(k);
     k.dtor = null;
   }
   yield* writeRef(k.private, new QueuePointer(queue), `${site}-2`);
   yield* writeRef(k.cancel, cancelWait, `${site}-3`);
-  yield* queueEntry(k, queue, `${site}-4`);
+  yield* queueEntry(k, link, queue, `${site}-4`);
 }
 
 /**
- * Stand for the links of ki_wait in operations, from the first registration on: a wake-up of its queue changes them
- * while the request is run.
+ * What stands for racy fields in operations, from the first registration on. `link` is for the links of ki_wait: a
+ * wake-up of its queue changes them while the request is run.
  */
-const links = new SideTable<Kiocb, Word>();
+const links = new SideTable<Kiocb, Registered>();
+
+interface Registered {
+  readonly link: Word;
+  /** Stands for ki_left, which a cancellation may read at any time from now on. */
+  readonly left: Word;
+}
+
+function registered(k: Kiocb): Registered {
+  let words = links.get(k);
+  if (words === undefined) {
+    words = { link: newWord('ki_wait.link', 0, k.mem), left: newWord('ki_left', 0, k.mem) };
+    links.set(k, words);
+  }
+  return words;
+}
 
 /** prepare_to_wait(). An entry that is on another queue, under another lock, stays there (A-R4, A-B59). */
-function* queueEntry(k: Kiocb, queue: WaitQueue, site: string): Kernel<void> {
-  let link = links.get(k);
-  if (link === undefined) links.set(k, (link = newWord('ki_wait.link', 0, k.mem)));
+function* queueEntry(k: Kiocb, link: Word, queue: WaitQueue, site: string): Kernel<void> {
   yield* spinLockIrqsave(queue.lock, site);
   yield* read(link, site);
   if (!isLinked(k.wait.link)) addEntryLocked(queue, k.wait, site);
@@ -81,9 +96,14 @@ function* wakeRegistered(
   k: Kiocb,
   ...[entry, mode, key]: readonly [WaitEntry, number, number]
 ): Kernel<boolean> {
-  const link = links.get(k);
-  if (link !== undefined) yield* write(link, 0, 'aio_wake_function');
+  const words = links.get(k);
+  if (words !== undefined) yield* write(words.link, 0, 'aio_wake_function');
   return yield* base.wake(k, entry, mode, key);
+}
+
+function* leftChanges(k: Kiocb, site: string): Kernel<void> {
+  const words = links.get(k);
+  if (words !== undefined) yield* write(words.left, 0, site);
 }
 
 /** aio_rw_vect_retry() (A-R92). */
@@ -94,8 +114,8 @@ function* tryOrRegister(base: (k: Kiocb) => Kernel<number>, k: Kiocb): Kernel<nu
     const result = yield* base(k);
     if (result !== -E.EAGAIN || file.ops.poll === undefined) {
       // The caller looks at the entry next.
-      const link = links.get(k);
-      if (link !== undefined) yield* read(link, 'aio_run_iocb-6');
+      const words = links.get(k);
+      if (words !== undefined) yield* read(words.link, 'aio_run_iocb-6');
       return result;
     }
     const mask = yield* file.ops.poll(file, (queue) => register(k, queue));
@@ -120,6 +140,7 @@ function* cancelWait(k: Kiocb, event: IoEvent): Kernel<number> {
     );
   }
   plainRead(k.progress, site);
+  yield* read(registered(k).left, site);
   event.res = k.nbytes - k.left;
   event.res2 = 0;
   yield* aioPutReq(k, site);
@@ -139,6 +160,7 @@ export const aioFallbackNonblock: Patch<Parts2620> = {
     aio: {
       ...parts.aio,
       rwMethod: (k) => tryOrRegister(parts.aio.rwMethod, k),
+      leftChanges,
       wake: (k, entry, mode, key) => wakeRegistered(parts.aio, k, entry, mode, key),
     },
     files: fallbackFiles,

@@ -48,6 +48,8 @@ export interface AioParts {
   setupOpcode(k: Kiocb, opcode: number): Kernel<number>;
   /** ki_retry of PREAD, PWRITE, PREADV and PWRITEV: aio_rw_vect_retry(). */
   rwMethod(k: Kiocb): Kernel<number>;
+  /** The step in which ki_left changes, where a cancel method looks at it without a lock (A-B57); null elsewhere. */
+  readonly leftChanges: ((k: Kiocb, site: string) => Kernel<void>) | null;
   /** io_submit() begins: `nr` requests may come. */
   startBatch(nr: number): Batch;
   /** aio_get_req(): a kiocb that is admitted, or null for EAGAIN. */

@@ -47,6 +47,7 @@ export const plainAio: AioParts = {
   wake: aioWake,
   setupOpcode,
   rwMethod: rwVectRetry,
+  leftChanges: null,
   startBatch: (nr) => ({ remaining: nr, list: [] }),
   getRequest: getOneRequest,
   *endBatch() {},

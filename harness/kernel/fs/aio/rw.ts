@@ -7,7 +7,7 @@
 
 import { bugOn, plainWrite, type Kernel } from '../../../machine/index.ts';
 import { Opcode } from './abi.ts';
-import { announce, type Kiocb } from './kioctx.ts';
+import { aio, announce, type Kiocb } from './kioctx.ts';
 import { forgetStuck, relaxIfStuck } from './spin.ts';
 
 /** Whether the kiocb writes. */
@@ -30,15 +30,17 @@ export function* rwVectRetry(k: Kiocb): Kernel<number> {
   do {
     result = yield* operation(file, k, k.iovec, k.curSeg, k.pos);
     if (result > 0) announce('kiocb.consumed', k, result, '2.6-aio_rw_vect_retry');
-    if (result > 0) advance(k, result);
+    if (result > 0) yield* advance(k, result);
   } while (result > 0 && k.left > 0 && repeats);
   if (result === 0 || k.left === 0) result = k.nbytes - k.left;
   return result;
 }
 
 /** aio_advance_iovec(): moves the segments on past what an operation says it has transferred. */
-function advance(k: Kiocb, transferred: number): void {
+function* advance(k: Kiocb, transferred: number): Kernel<void> {
   const site = '2.6-aio_advance_iovec';
+  const { leftChanges } = aio.parts;
+  if (leftChanges !== null) yield* leftChanges(k, site);
   let rest = transferred;
   // A cancellation reads ki_left without a lock (A-B57).
   plainWrite(k.progress, site);
