@@ -478,7 +478,8 @@ t.test('every list of the package selects cases', async (t) => {
   const casesFolder = defaultCasesFolder();
   const names = runtestNames(casesFolder);
 
-  t.same(names, ['bugs', 'default', 'epoll', 'host', 'smoke']);
+  for (const name of ['aio', 'bugs', 'default', 'epoll', 'host', 'smoke'])
+    t.ok(names.includes(name), name);
   for (const name of names) {
     const cases = await selectCases({ casesFolder, words: [], runtest: [name], skip: [] });
     t.ok(cases.length > 3, name);
