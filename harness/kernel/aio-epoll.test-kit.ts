@@ -186,6 +186,8 @@ export interface AioLitmus {
   readonly config?: Partial<KernelConfig>;
   /** Samples that many runs instead of exploring all. */
   readonly runs?: number;
+  /** Executions at most when all are explored. */
+  readonly max?: number;
   /** Ends the exploration once this was found: `DETECTOR site`. */
   readonly until?: string;
   /** No exit of the process at the end. */
@@ -264,7 +266,7 @@ function watch(scenario: Scenario, litmus: AioLitmus, out: ReadonlyMap<string, s
       for (const f of sanitizers.findings()) findings.add(`${f.detector} ${f.site}`);
     },
     {
-      executions: litmus.runs ?? 200000,
+      executions: litmus.runs ?? litmus.max ?? 200000,
       stop: () => litmus.until !== undefined && findings.has(litmus.until),
     },
   );
