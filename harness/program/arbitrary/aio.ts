@@ -87,7 +87,7 @@ const casts: readonly Weighted<readonly Role[]>[] = [
   [3, [submitter, destroyer, reaper]],
   [3, [submitter, producer, reaper]],
   [3, [producer, producer, submitter]],
-  [4, [reaper, signaller, reaper]],
+  [7, [reaper, signaller, reaper]],
   [2, [producer, destroyer, submitter]],
   [2, [submitter, submitter, canceller]],
   [1, [canceller, canceller, producer]],
@@ -128,7 +128,7 @@ export function generateAioProgram(draw: Draw, options: ProgramOptions): Program
   // Those who submit first, wherever they stand: the others can name their requests.
   for (const i of bySubmission(roles)) {
     const actor = actorOf(world, requests, i, first);
-    lists[i] = generateThread(actor, roles[i], draw.int(callBounds.min, callBounds.max));
+    lists[i] = generateThread(actor, roles[i], chooseLength(draw, callBounds, threads));
   }
   const meta = options.profile.aio.model ? generateMeta(draw, [init, ...lists].flat()) : [];
   return { name: '', meta, init, threads: lists, expect: [] };
@@ -171,6 +171,12 @@ function chooseThreads(draw: Draw, bounds: Bounds): number {
     [3, 4],
   ]);
   return Math.max(bounds.min, Math.min(wanted, bounds.max, 4));
+}
+
+/** The more threads, the shorter. */
+function chooseLength(draw: Draw, { min, max }: Bounds, threads: number): number {
+  const length = draw.int(min, max);
+  return threads > 2 && length > min && chance(draw, 60) ? length - 1 : length;
 }
 
 function bySubmission(roles: readonly Role[]): readonly number[] {
