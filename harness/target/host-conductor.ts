@@ -25,8 +25,8 @@ import type { Result } from '../history/history.ts';
 const STILL_MS = 0.6;
 const STILL_TCP_MS = 20;
 /** The same for requests that a worker of the kernel ends, and for those that may go to a disk. */
-const STILL_WORKER_MS = 60;
-const STILL_DISK_MS = 100;
+const STILL_WORKER_MS = 300;
+const STILL_DISK_MS = 1000;
 /** An iteration that has neither ended nor come to rest by then breaks the child. */
 const ITERATION_MS = 15_000;
 /** For signals to get actors out of their calls. */

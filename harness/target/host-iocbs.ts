@@ -87,7 +87,7 @@ export class Iocbs {
       case 'preadv':
       case 'pwritev':
         if (data?.kind !== 'iovec') return [address, 0];
-        this.#segments(iocb, data.segments, address, op.name === 'pwritev');
+        this.#segments(iocb, data.segments, who, op.name === 'pwritev');
         return [
           given === undefined ? this.addressOf(iocb) + SEGMENTS_AT : address,
           data.segments.length,
@@ -102,19 +102,18 @@ export class Iocbs {
   }
 
   /** A segment table over the buffer, one segment behind the other. */
-  #segments(
-    iocb: number,
-    segments: readonly HostArg[],
-    start: SyscallArgument,
-    put: boolean,
-  ): void {
+  #segments(iocb: number, segments: readonly HostArg[], who: Resolver, put: boolean): void {
+    const start = this.addressOf(iocb) + PAGE;
     let offset = 0;
     for (const [i, segment] of segments.slice(0, SEGMENTS_MAX).entries()) {
-      const length = put ? this.#put(iocb, offset, segment) : bitsOf(segment);
       const at = iocb * STRIDE + SEGMENTS_AT + 16 * i;
-      this.#arena.view.setBigInt64(at, BigInt.asIntN(64, BigInt(start) + BigInt(offset)), true);
+      const isBad = segment.kind === 'pointer';
+      const address = isBad ? who.pointer(segment.where) : start + offset;
+      const given = put ? this.#put(iocb, offset, segment) : bitsOf(segment);
+      const length = isBad ? 1 : given;
+      this.#arena.view.setBigInt64(at, BigInt.asIntN(64, BigInt(address)), true);
       this.#arena.view.setBigInt64(at + 8, BigInt(length), true);
-      offset += Math.max(0, length);
+      if (!isBad) offset += Math.max(0, length);
     }
   }
 

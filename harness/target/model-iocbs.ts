@@ -161,10 +161,11 @@ export class Iocbs {
   private putSegments(at: number, segments: readonly Arg[], put: boolean): void {
     let base = at + BUFFER_AT;
     for (const [i, segment] of segments.entries()) {
-      const length = put ? this.put(base, segment) : intOf(segment);
-      const iovec: Iovec = { base, length };
+      const length = put ? this.put(base, segment) : intOf(segment, 1);
+      const bad = segment.kind === 'pointer' ? pointerAddress(segment.where) : null;
+      const iovec: Iovec = { base: bad ?? base, length };
       this.mm.store(at + SEGMENTS_AT + i * iovecSize(), iovec);
-      base += Math.max(0, length);
+      if (bad === null) base += Math.max(0, length);
     }
   }
 
