@@ -17,7 +17,8 @@ export const exactCountWakeups: Check = {
   name: 'exact-count-wakeups',
   rule: 'Each completion wakes exactly one sleeper that can make progress by it: io_getevents comes back with min_nr events or with a reason (the time is over, a signal, the end of the context), and sleeps only while there are fewer.',
   docs: ['A-I32', 'A-R52', 'A-R53', 'A-R54', 'A-R55', 'A-B1', 'A-B10', 'A-B27'],
-  promisedOn: 'all; who was woken by which completion is seen on models only',
+  promisedOn:
+    'all; that a completion wakes one sleeper: 2.6.20 and 3.1, where a model shows who was woken',
   check,
 };
 

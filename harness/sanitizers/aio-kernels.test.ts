@@ -139,7 +139,7 @@ const rows: readonly (readonly [bug: string, kernel: string, program: string, fi
       EPOLL,
       set +
         '  n = io_submit(c, [a: epoll_wait(e, 8, -1)])\n' +
-        threads(['x = io_cancel(c, a)'], ['y = write(w, "a")', 'g = io_getevents(c, 1, 8, 100)']),
+        threads(['x = io_cancel(c, a)'], ['y = write(w, "a")', 'g = io_getevents(c, 1, 8, 0)']),
       'CANCEL also-completes; CANCEL consumed / A-I22; DUPLICATE A-I6 / cancel-and-event',
     ],
     [
@@ -183,8 +183,24 @@ const rows: readonly (readonly [bug: string, kernel: string, program: string, fi
       'A-B56: a read that was cancelled has taken bytes',
       FALLBACK,
       'init:\n  c = io_setup(4)\n  r, w = pipe()\n  n = io_submit(c, [a: pread(r, 8)])\n' +
-        threads(['x = io_cancel(c, a)'], ['y = write(w, "abc")', 'g = io_getevents(c, 1, 8, 100)']),
+        threads(['x = io_cancel(c, a)'], ['y = write(w, "abc")', 'g = io_getevents(c, 1, 8, 0)']),
       'CANCEL also-completes; CANCEL consumed / A-I23; DUPLICATE A-I6 / cancel-and-event',
+    ],
+    [
+      'A-B55: a read that was cancelled stays registered',
+      FALLBACK,
+      'init:\n  c = io_setup(4)\n  r, w = pipe()\n  n = io_submit(c, [a: pread(r, 1)])\n' +
+        threads(
+          ['x = io_cancel(c, a)'],
+          ['y = write(w, "a")', 'z = read(r, 1)', 'g = io_getevents(c, 1, 1, 0)'],
+        ),
+      'CANCEL holds; LIVELOCK A-R37; WAKEUP herd',
+    ],
+    [
+      'A-B92: a batch admits more than the ring can take',
+      BATCH,
+      `long-bits: 64\nring: 2\n${file}${threads([submits], ['m = io_submit(c, [b: pread(f, 1)])'])}`,
+      'ACCOUNT A-I3; LOST-EVENT A-I4 / ring-empty',
     ],
     [
       'A-B89: a batch leaks into the account',
