@@ -13,6 +13,7 @@ import type {
   PointerName,
   Program,
 } from '../program/program.ts';
+import { HostRefusal, refuseCall, refuseContent, refuseOwnDescriptor } from './host-refusals.ts';
 
 /** An argument whose names are resolved. */
 export type HostArg =
@@ -81,23 +82,16 @@ export interface HostPlan {
   readonly contexts: number;
 }
 
-/** Descriptor numbers below this one may be the child's own; programs must not name them. */
-export const OWN_FDS = 64;
 /** Bounds of what one program may ask. */
 export const CALLS_MAX = 1000;
 export const THREADS_MAX = 4;
 export const SLOTS_MAX = 1024;
 export const CONTEXTS_MAX = 256;
 export const IOCBS_MAX = 64;
-/** Longest write by count, in bytes. */
-export const WRITE_MAX = 1 << 20;
 /** Room in the buffer of an iocb, in bytes. */
 export const IOCB_BYTES_MAX = 62 * 4096;
 
 const devices = ['/dev/null', '/dev/zero', '/dev/full', '/dev/tty', '/dev/random', '/dev/urandom'];
-
-/** Why a program cannot run on the host; a CONF, nobody's fault. */
-export class HostRefusal extends Error {}
 
 /** The plan of a program. Throws HostRefusal with one line when the host cannot run it. */
 export function planFor(program: Program): HostPlan {
@@ -153,7 +147,9 @@ class Planner {
     if (spec === null || !spec.exists(kernelIdOf('host'))) {
       throw new HostRefusal(`host has no ${call.name}()`);
     }
-    this.#refuseSpecial(call);
+    refuseCall(call);
+    if (call.name === 'open' || call.name === 'mkfifo') this.#path(call);
+    if (call.name === 'listen') this.#usesTcp = true;
     const { args, labels } = this.#arguments(call.args, spec.args, names);
     if (call.name === 'epoll_ctl' && labels['data'] === undefined) {
       const watched = args[2];
@@ -219,7 +215,7 @@ class Planner {
     const spec = iocbOpOf(op.name);
     if (spec === null) throw new HostRefusal(`host has no request ${op.name}()`);
     const { args, labels } = this.#arguments(op.args, spec.args, names);
-    if (TRANSFERS.has(op.name)) refuseContent(args[1]);
+    refuseContent(op.name, args[1]);
     if (spec.opcode !== null) return { name: op.name, opcode: spec.opcode, args, labels };
     const [number, ...rest] = args;
     const opcode = number?.kind === 'int' ? number.value : 0;
@@ -294,46 +290,6 @@ class Planner {
     throw new HostRefusal(`host cannot use "${name}": no descriptor or thread of that name`);
   }
 
-  #refuseSpecial(call: Call): void {
-    switch (call.name) {
-      case 'open':
-      case 'mkfifo':
-        this.#path(call);
-        return;
-      case 'listen':
-        this.#usesTcp = true;
-        return;
-      case 'write':
-        refuseWrite(call.args[1]);
-        return;
-      case 'dup2':
-        if (call.args[1]?.kind === 'int')
-          throw new HostRefusal('host does not run dup2() onto a number');
-        return;
-      case 'kill':
-        if (!onlySignal(call.args[1])) throw new HostRefusal('host sends no signal but SIGUSR1');
-        return;
-      case 'epoll_ctl':
-        refuseFlag(call.args[1], 'EPOLL_CTL_ADD_AND_TEST');
-        return;
-      case 'io_pgetevents':
-        if (!onlySignal(call.args[4])) throw new HostRefusal('host blocks no signal but SIGUSR1');
-        return;
-      case 'epoll_pwait':
-      case 'epoll_pwait2':
-        if (!onlySignal(call.args[3])) throw new HostRefusal('host blocks no signal but SIGUSR1');
-        return;
-      case 'fcntl':
-        refuseFlag(call.args[1], 'F_DUPFD');
-        return;
-      case 'ioctl':
-        for (const flag of ['EP_ALLOC', 'EP_POLL', 'EP_FREE', 'EP_ISPOLLED'])
-          refuseFlag(call.args[1], flag);
-        return;
-      default:
-    }
-  }
-
   #path(call: Call): void {
     const path = call.args[0];
     if (path?.kind !== 'string') return;
@@ -358,44 +314,4 @@ export function privateName(path: string): string | null {
 export function nameOfDescriptor(arg: HostArg): string {
   if (arg.kind === 'slot') return arg.name;
   return arg.kind === 'int' ? String(arg.value) : '?';
-}
-
-function refuseOwnDescriptor(value: number): void {
-  if (value < 0 || value >= OWN_FDS) return;
-  throw new HostRefusal(
-    `host does not run calls on descriptor ${value} by number: it may belong to the harness; use a name, -1, or ${OWN_FDS} and more`,
-  );
-}
-
-function refuseWrite(data: Arg | undefined): void {
-  if (data?.kind === 'pollfds') throw new HostRefusal('host has no /dev/epoll to write pollfds to');
-  if (data?.kind === 'int' && data.value > WRITE_MAX) {
-    throw new HostRefusal(`host writes at most ${WRITE_MAX} bytes in one call`);
-  }
-}
-
-const TRANSFERS = new Set(['pread', 'pwrite', 'preadv', 'pwritev']);
-
-/** Requests have buffers of their own, which are smaller. */
-function refuseContent(data: HostArg | undefined): void {
-  const sizes = data?.kind === 'iovec' ? data.segments.map(sizeOf) : [sizeOf(data)];
-  if (sizes.reduce((sum, size) => sum + Math.max(0, size), 0) > IOCB_BYTES_MAX)
-    throw new HostRefusal(`host transfers at most ${IOCB_BYTES_MAX} bytes by one iocb`);
-}
-
-function sizeOf(data: HostArg | undefined): number {
-  if (data?.kind === 'string') return data.value.length;
-  return data?.kind === 'int' ? data.value : 0;
-}
-
-function refuseFlag(arg: Arg | undefined, flag: string): void {
-  if (arg?.kind === 'flags' && arg.names.includes(flag))
-    throw new HostRefusal(`host has no ${flag}`);
-}
-
-/** SIGUSR2 is the harness's own, the others would end the child. */
-function onlySignal(arg: Arg | undefined): boolean {
-  if (arg?.kind !== 'flags' && arg?.kind !== 'signals')
-    return arg?.kind !== 'int' || arg.value === 0;
-  return arg.names.every((name) => name === 'SIGUSR1');
 }

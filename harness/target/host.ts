@@ -13,7 +13,8 @@ import { execa, type ResultPromise } from 'execa';
 import { signatureOf, type CallRecord, type History } from '../history/history.ts';
 import type { Call, Program } from '../program/program.ts';
 import { outcomeText } from '../program/values.ts';
-import { HostRefusal, planFor } from './host-plan.ts';
+import { planFor } from './host-plan.ts';
+import { HostRefusal } from './host-refusals.ts';
 import {
   parseAnswer,
   type HostAnswer,
