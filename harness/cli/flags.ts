@@ -106,6 +106,13 @@ export const FLAGS: readonly FlagSpec[] = [
     help: 'timers fire when nothing else can run, or at any moment',
   },
   {
+    name: 'memory',
+    type: 'choice',
+    value: 'sc|tso',
+    verbs: ['run', 'explore', 'replay'],
+    help: 'stores are seen at once, or wait in store buffers as on x86',
+  },
+  {
     name: 'faults',
     type: 'count',
     value: 'N',

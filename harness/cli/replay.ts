@@ -8,7 +8,7 @@ import { quoted } from '../runner/job.ts';
 import { replay } from '../runner/replay.ts';
 import { chooseTargets, selectorOf } from '../runner/targets.ts';
 import { UsageError } from '../runner/usage-error.ts';
-import { oneProgram } from './shared-flags.ts';
+import { memoryOf, oneProgram } from './shared-flags.ts';
 import { FAILED, OK, ended, type Ending } from './exit-codes.ts';
 import type { CommandLine } from './flags.ts';
 import type { Place } from './main.ts';
@@ -32,6 +32,7 @@ export async function replayVerb(line: CommandLine, place: Place): Promise<Endin
     ...(line.text('timers') === undefined
       ? {}
       : { timers: line.text('timers') === 'any' ? 'any' : 'idle' }),
+    ...(memoryOf(line) === undefined ? {} : { memory: memoryOf(line) }),
   } as Parameters<typeof optionsFor>[1]; // exact optional properties: absent, never undefined
   const options = optionsFor(one.program, overrides, false);
   const hz = hzFor(one.program, overrides);
@@ -40,6 +41,7 @@ export async function replayVerb(line: CommandLine, place: Place): Promise<Endin
     schedule,
     ...(hz === undefined ? {} : { hz }),
     ...(options.timers === undefined ? {} : { timers: options.timers }),
+    ...(options.memory === undefined ? {} : { memory: options.memory }),
     ...(options.faults === undefined ? {} : { faults: options.faults }),
     ...(options.maxSteps === undefined ? {} : { maxSteps: options.maxSteps }),
     command: ['npx lostwake', line.verb, ...process.argv.slice(3).map(quoted)].join(' '),

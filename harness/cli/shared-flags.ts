@@ -7,6 +7,7 @@ import type { Overrides } from '../runner/run-options.ts';
 import { selectCases } from '../runner/select.ts';
 import { suggestion, UsageError } from '../runner/usage-error.ts';
 import type { Program } from '../program/program.ts';
+import type { MemoryModel } from '../target/target.ts';
 import type { CommandLine } from './flags.ts';
 
 /** A strategy by name; throws a UsageError that lists what there is. */
@@ -24,6 +25,12 @@ export function timersOf(line: CommandLine): 'idle' | 'any' | undefined {
   return text === 'idle' || text === 'any' ? text : undefined;
 }
 
+/** sc or tso, if given: the table has checked it. */
+export function memoryOf(line: CommandLine): MemoryModel | undefined {
+  const text = line.text('memory');
+  return text === 'sc' || text === 'tso' ? text : undefined;
+}
+
 /** What the command line says about every run. */
 export function overridesOf(line: CommandLine): Overrides {
   const o: { -readonly [Key in keyof Overrides]: Overrides[Key] } = { strategy: strategyOf(line) };
@@ -37,6 +44,8 @@ export function overridesOf(line: CommandLine): Overrides {
   if (preemptions !== undefined) o.preemptions = preemptions;
   const timers = timersOf(line);
   if (timers !== undefined) o.timers = timers;
+  const memory = memoryOf(line);
+  if (memory !== undefined) o.memory = memory;
   const faults = line.count('faults');
   if (faults !== undefined) o.faults = faults;
   const hz = line.count('hz');

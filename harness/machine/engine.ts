@@ -13,6 +13,7 @@
 import { applyEffect } from './effects.ts';
 import { isEnabledIn } from './enabled.ts';
 import { EventLog } from './log.ts';
+import type { StoreBuffers } from './store-buffer.ts';
 import { InitState } from './init-state.ts';
 import { NO_OBSERVER, type Observer } from './observer.ts';
 import {
@@ -56,6 +57,8 @@ export class Engine {
   observer: Observer = NO_OBSERVER;
   /** Fire a timer only when nothing else can run, or at any moment after it was armed. */
   timers: 'idle' | 'any' = 'idle';
+  /** Set in init if stores wait in buffers; null: memory is sequentially consistent. */
+  storeBuffers: StoreBuffers | null = null;
   maxSteps: number;
   /** Init runs in every execution, also where an earlier run of it could be used again: for comparisons. */
   alwaysInit = false;
@@ -245,6 +248,14 @@ export class Engine {
   /** Publishes an operation of the current thread and continues with whoever the strategy picks. */
   submit(kind: number, target: OpObject | null, arg: number, site: string): Kernel<number> {
     if (this.inline) return this.applyInline(kind, target, arg, site);
+    const { storeBuffers } = this;
+    if (storeBuffers !== null && storeBuffers.mustDrain(kind)) {
+      const deadline = this.pArg2[this.current];
+      return storeBuffers.drained(site, () => {
+        this.pArg2[this.current] = deadline;
+        return this.submit(kind, target, arg, site);
+      });
+    }
     this.publish(this.current, kind, target, arg, site);
     return this.handOver();
   }
@@ -265,6 +276,11 @@ export class Engine {
     site: string,
   ): Kernel<number> {
     if (this.inline) return this.applyInline(kind, target, 0, site);
+    const { storeBuffers } = this;
+    if (storeBuffers !== null && storeBuffers.mustDrain(kind))
+      return storeBuffers.drained(site, () =>
+        this.submit2(kind, target, read, second, read2, site),
+      );
     const t = this.current;
     this.publish(t, kind, target, 0, site);
     this.pRd[t] = read ? 1 : 0;

@@ -14,6 +14,7 @@ export {
 } from './op.ts';
 export * from './observer.ts';
 export { SideTable, keepState } from './snapshot.ts';
+export * from './store-buffer.ts';
 export * from './task.ts';
 export * from './timer.ts';
 export * from './user-memory.ts';

@@ -93,12 +93,25 @@ export function newWord(name: string, initial: number, mem: Lifetime | null = nu
 
 /** Answers the value. */
 export function read(word: Word, site: string): Kernel<number> {
+  const { storeBuffers } = engine;
+  if (storeBuffers !== null && storeBuffers.isBuffered()) return storeBuffers.load(word, site);
   return engine.submit(Kind.READ, word, 0, site);
 }
 
-/** Stores; answers the old value (an exchange). */
+/** Stores; answers the old value. */
 export function write(word: Word, value: number, site: string): Kernel<number> {
+  const { storeBuffers } = engine;
+  if (storeBuffers !== null && storeBuffers.isBuffered()) {
+    // The flusher's store is told of nobody: it happens for this thread, which touches the object now.
+    if (word.mem !== null) engine.observer.touched(word.mem, true, site);
+    return storeBuffers.store(word, value, site);
+  }
   return engine.submit(Kind.WRITE, word, value, site);
+}
+
+/** smp_mb(): no operation unless stores wait in buffers. */
+export function* memoryBarrier(site: string): Kernel<void> {
+  if (engine.storeBuffers !== null) yield* engine.storeBuffers.drain(site);
 }
 
 /** An atomic read-modify-write by a delta; answers the old value. */
@@ -115,6 +128,8 @@ export function* update(word: Word, f: (old: number) => number, site: string): K
 
 /** The value without an operation: for the end of a run, and where the guarding lock is held by everybody. */
 export function peek(word: Word): number {
+  const { storeBuffers } = engine;
+  if (storeBuffers !== null && storeBuffers.isBuffered()) return storeBuffers.seen(word.id);
   return engine.state[word.id];
 }
 

@@ -81,6 +81,12 @@ export const META: readonly MetaRow[] = [
   },
   { key: 'faults', meaning: 'injected allocation failures per thread', form: count, example: '1' },
   {
+    key: 'memory',
+    meaning: 'how stores reach memory: at once, or through store buffers as on x86',
+    form: /^(sc|tso)$/,
+    example: 'tso',
+  },
+  {
     key: 'timers',
     meaning: 'when timers fire: at idle, or any time',
     form: /^(idle|any)$/,

@@ -30,8 +30,8 @@ export class Checkpoint {
 
   constructor(path: string, kernel: string, program: Program, options: RunOptions, hz?: number) {
     this.#path = path;
-    const { timers, faults, maxSteps } = options;
-    const text = JSON.stringify({ timers, faults, maxSteps, hz });
+    const { timers, memory, faults, maxSteps } = options;
+    const text = JSON.stringify({ timers, memory, faults, maxSteps, hz });
     this.#of = { format: FORMAT, kernel, program: programHash(program), options: text };
   }
 

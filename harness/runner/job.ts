@@ -27,6 +27,7 @@ export function replayCommand(job: Job, schedule: string | undefined): string {
   const words = ['npx lostwake replay', quoted(job.replayName), where(job)];
   if (overrides.hz !== undefined) words.push(`--hz ${overrides.hz}`);
   if (overrides.timers !== undefined) words.push(`--timers ${overrides.timers}`);
+  if (overrides.memory !== undefined) words.push(`--memory ${overrides.memory}`);
   if (overrides.faults !== undefined) words.push(`--faults ${overrides.faults}`);
   if (overrides.maxSteps !== undefined) words.push(`--max-steps ${overrides.maxSteps}`);
   return [...words, `--schedule ${quoted(schedule)}`].join(' ');

@@ -11,6 +11,7 @@ import { outcomeText } from '../program/values.ts';
 import { Sanitizers } from '../sanitizers/index.ts';
 import { replayOnce } from '../target/confirm.ts';
 import { modelTarget } from '../target/model.ts';
+import type { MemoryModel } from '../target/target.ts';
 import { UsageError } from './usage-error.ts';
 
 export interface ReplayOptions {
@@ -18,6 +19,7 @@ export interface ReplayOptions {
   readonly schedule: string;
   readonly hz?: number;
   readonly timers?: 'idle' | 'any';
+  readonly memory?: MemoryModel;
   readonly faults?: number;
   readonly maxSteps?: number;
   /** What is printed as the command that shows this again. */

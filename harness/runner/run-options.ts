@@ -1,7 +1,7 @@
 /** How one program is run: what the command line says, else what the program's header says, else the target's own. */
 
 import type { Program } from '../program/program.ts';
-import type { RunOptions } from '../target/target.ts';
+import type { MemoryModel, RunOptions } from '../target/target.ts';
 import { metaValue } from './load-case.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -13,6 +13,7 @@ export interface Overrides {
   readonly maxSteps?: number;
   readonly preemptions?: number;
   readonly timers?: 'idle' | 'any';
+  readonly memory?: MemoryModel;
   readonly faults?: number;
   readonly hz?: number;
   /** Time limit of one row on one target, in milliseconds. */
@@ -35,6 +36,8 @@ export function optionsFor(program: Program, overrides: Overrides, isHost: boole
   if (overrides.preemptions !== undefined) options.preemptions = overrides.preemptions;
   const timers = overrides.timers ?? metaTimers(program);
   if (timers !== undefined) options.timers = timers;
+  const memory = overrides.memory ?? metaMemory(program);
+  if (memory !== undefined) options.memory = memory;
   const faults = overrides.faults ?? metaCount(program, 'faults');
   if (faults !== undefined) options.faults = faults;
   return options;
@@ -61,6 +64,12 @@ function metaCount(program: Program, key: string): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d+$/.test(text.trim())) return Number(text);
   throw new UsageError(`${program.name}: Cannot read "${key}: ${text}": not a whole number`);
+}
+
+function metaMemory(program: Program): MemoryModel | undefined {
+  const text = metaValue(program, 'memory');
+  if (text === undefined || text === 'sc' || text === 'tso') return text;
+  throw new UsageError(`${program.name}: Cannot read "memory: ${text}": sc or tso`);
 }
 
 function metaTimers(program: Program): 'idle' | 'any' | undefined {

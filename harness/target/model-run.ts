@@ -3,7 +3,7 @@
 import { isSysEpoll, kernelIdOf } from '../abi/index.ts';
 import type { CallRecord, History, Result } from '../history/history.ts';
 import { kernelConfig, type BuiltKernel } from '../kernel/kernel.ts';
-import { resetSlots, type SlotNeeds } from '../kernel/slots.ts';
+import { MAX_SLOTS, resetSlots, slotsNeeded, type SlotNeeds } from '../kernel/slots.ts';
 import {
   engine,
   faults,
@@ -12,6 +12,8 @@ import {
   resetMemory,
   resetTasks,
   resetTimers,
+  STORE_BUFFER_TOP,
+  StoreBuffers,
   taskConfig,
   type Kernel,
   type Scenario,
@@ -25,6 +27,7 @@ import { invoke } from './model-calls.ts';
 import type { Caller } from './model-caller.ts';
 import { Iocbs } from './model-iocbs.ts';
 import { contextsDie, racesOnDescriptors } from './model-races.ts';
+import type { MemoryModel } from './target.ts';
 import { slotNeedsOf } from './model-slots.ts';
 import { Arenas, Scope, Symbols } from './model-values.ts';
 
@@ -32,6 +35,8 @@ export interface ModelRunOptions {
   readonly hz: number;
   readonly faults: number;
   readonly timers: 'idle' | 'any';
+  /** How stores of user threads reach memory. */
+  readonly memory: MemoryModel;
 }
 
 /** What was seen of one call; reused between executions. */
@@ -91,6 +96,14 @@ export class ModelRun implements Scenario {
     this.arenas = new Arenas(kernel.mm);
     this.iocbs = new Iocbs(program, kernel.mm);
     this.needs = slotNeedsOf(program, kernel.spec);
+    if (
+      options.memory === 'tso' &&
+      slotsNeeded(this.threads, this.needs) + this.threads > MAX_SLOTS
+    )
+      throw new RangeError(
+        'Cannot run with store buffers: the program takes more threads, timers and workers than there is room for ' +
+          'beside them; leave a thread or a context out',
+      );
     const { exitMm } = kernel;
     this.exitTask =
       this.needs.exit && exitMm !== undefined ? new ExitTask(this.threads, () => exitMm()) : null;
@@ -131,6 +144,10 @@ export class ModelRun implements Scenario {
     resetTimers();
     resetTasks(this.threads);
     resetSlots(this.threads, this.needs);
+    engine.storeBuffers =
+      this.options.memory === 'tso'
+        ? new StoreBuffers(engine, this.threads, STORE_BUFFER_TOP)
+        : null;
     this.kernel.boot();
     this.exitTask?.start();
     for (const slot of this.initSlots) resetSlot(slot);

@@ -81,6 +81,7 @@ export class ModelTarget implements Target {
       hz: this.hz,
       faults: options.faults ?? 0,
       timers: options.timers ?? 'idle',
+      memory: options.memory ?? 'sc',
     });
   }
 

@@ -39,6 +39,9 @@ export interface Behaviour {
   readonly broken?: string;
 }
 
+/** `sc`: a store is seen by all at once. `tso`: it waits in its processor's buffer. */
+export type MemoryModel = 'sc' | 'tso';
+
 export interface RunOptions {
   /** Exploration strategy by name: dpor (exact, default), dfs, random, pct, pos. */
   readonly strategy?: string;
@@ -48,6 +51,8 @@ export interface RunOptions {
   readonly maxSteps?: number;
   readonly preemptions?: number;
   readonly timers?: 'idle' | 'any';
+  /** Sequentially consistent (default), or with store buffers as on x86. */
+  readonly memory?: MemoryModel;
   /** Injected failures per thread. */
   readonly faults?: number;
   /** Ends the exploration as soon as something was found. */

@@ -57,6 +57,7 @@ export function* aioComplete(k: Kiocb, res: number, res2: number, site: string):
     announceCtx('ctx.tail', ctx, peek(ringOf(ctx).kernel.tail), 'aio_complete-3');
   } else announce('kiocb.silent', k, res, 'aio_complete-2');
   yield* putLocked(k, 'aio_complete-4');
+  yield* aio.parts.completionBarrier('aio_complete-5');
   if (yield* waitqueueActive(ctx.wait, 'aio_complete-5')) {
     ctx.reapersWoken = 0;
     yield* wakeUp(ctx.wait, 1, 0, 'aio_complete-5');

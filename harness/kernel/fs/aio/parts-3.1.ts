@@ -1,6 +1,6 @@
 /** AIO of 3.1 as released (A-R136): what it does differently from 2.6.20. */
 
-import { cancelWorkSync, read, wakeUp } from '../../../machine/index.ts';
+import { cancelWorkSync, memoryBarrier, read, wakeUp } from '../../../machine/index.ts';
 import { finishPlug, startPlug } from '../../block/queue.ts';
 import type { AioParts } from './parts.ts';
 import { plainAio } from './plain.ts';
@@ -24,6 +24,7 @@ export const aio31: AioParts = {
   *wakeReaders(ctx, site) {
     yield* wakeUp(ctx.wait, 0, 0, site);
   },
+  completionBarrier: memoryBarrier,
   plug: startPlug,
   unplug: finishPlug,
 };

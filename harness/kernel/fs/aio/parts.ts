@@ -35,6 +35,8 @@ export interface AioParts {
   settleWork(ctx: Kioctx, site: string): Kernel<void>;
   /** io_destroy() after it has waited for all requests: wakes those in io_getevents, or nobody. */
   wakeReaders(ctx: Kioctx, site: string): Kernel<void>;
+  /** aio_complete() between the store of the tail and the look at who sleeps: a memory barrier, or nothing (A-B27). */
+  completionBarrier(site: string): Kernel<void>;
   /** task.io_wait of the current task when it has never run a method: null, or an entry of its own. */
   taskEntry(): WaitEntry | null;
   /** Before and after each call of a method: task.io_wait. */

@@ -37,6 +37,8 @@ export const plainAio: AioParts = {
   },
   // Nobody tells them (A-B10).
   *wakeReaders() {},
+  // A-B27: the look can be over before the store is in memory.
+  *completionBarrier() {},
   taskEntry: () => null,
   enterMethod(k) {
     bugOn(ioWaitOfCurrent() !== null, 'aio_run_iocb-4', 'io_wait of the task is in use');
