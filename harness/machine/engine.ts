@@ -248,14 +248,8 @@ export class Engine {
   /** Publishes an operation of the current thread and continues with whoever the strategy picks. */
   submit(kind: number, target: OpObject | null, arg: number, site: string): Kernel<number> {
     if (this.inline) return this.applyInline(kind, target, arg, site);
-    const { storeBuffers } = this;
-    if (storeBuffers !== null && storeBuffers.mustDrain(kind)) {
-      const deadline = this.pArg2[this.current];
-      return storeBuffers.drained(site, () => {
-        this.pArg2[this.current] = deadline;
-        return this.submit(kind, target, arg, site);
-      });
-    }
+    if (this.storeBuffers?.mustDrain(kind) === true)
+      return this.storeBuffers.drained(site, () => this.submit(kind, target, arg, site));
     this.publish(this.current, kind, target, arg, site);
     return this.handOver();
   }
@@ -276,11 +270,10 @@ export class Engine {
     site: string,
   ): Kernel<number> {
     if (this.inline) return this.applyInline(kind, target, 0, site);
-    const { storeBuffers } = this;
-    if (storeBuffers !== null && storeBuffers.mustDrain(kind))
-      return storeBuffers.drained(site, () =>
-        this.submit2(kind, target, read, second, read2, site),
-      );
+    if (this.storeBuffers?.mustDrain(kind) === true) {
+      const again = () => this.submit2(kind, target, read, second, read2, site);
+      return this.storeBuffers.drained(site, again);
+    }
     const t = this.current;
     this.publish(t, kind, target, 0, site);
     this.pRd[t] = read ? 1 : 0;
@@ -592,14 +585,6 @@ export class Engine {
   position(): number {
     if (this.inline) return -1;
     return this.log.lastOf[this.current];
-  }
-
-  /** Whether thread u's event number i happens before what the current thread does now. */
-  orderedBefore(u: number, i: number): boolean {
-    if (i === 0 || this.inline) return true;
-    if (u === this.current) return true;
-    const last = this.log.lastOf[this.current];
-    return last >= 0 && i <= this.log.clk[last * MAX_THREADS + u];
   }
 
   /** Number of the event after which thread t runs now; 0 for init. */

@@ -134,7 +134,10 @@ export class StoreBuffers {
 
   /** Waits until the buffer of the current thread is empty, then does what was asked. */
   *drained(site: string, then: () => Kernel<number>): Kernel<number> {
+    const t = this.engine.current;
+    const deadline = this.engine.pArg2[t];
     yield* this.drain(site);
+    this.engine.pArg2[t] = deadline;
     return yield* then();
   }
 }

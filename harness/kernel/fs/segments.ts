@@ -44,7 +44,7 @@ function* partsOf(
   }
 }
 
-function consume(segment: Iovec, bytes: number): void {
+function shorten(segment: Iovec, bytes: number): void {
   segment.base += bytes;
   segment.length -= bytes;
 }
@@ -63,7 +63,7 @@ export function* copyToSegments(
     if (length === 0) continue;
     if (!(yield* copyBytesToUser(segment.base, text.slice(done, done + length), site)))
       return false;
-    consume(segment, length);
+    shorten(segment, length);
     done += length;
   }
   return true;
@@ -83,7 +83,7 @@ export function* copyFromSegments(
     if (length === 0) continue;
     if (!(yield* copyFromUser(mm, segment.base, length, site))) return null;
     text += bytesAt(segment.base, length);
-    consume(segment, length);
+    shorten(segment, length);
   }
   return text;
 }

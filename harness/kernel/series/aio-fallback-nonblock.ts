@@ -48,7 +48,7 @@ class QueuePointer {
 }
 
 /** aio_poll_table_queue_proc() (A-R93), once for every queue that the file's poll method names. */
-function* register(k: Kiocb, queue: WaitQueue): Kernel<void> {
+function* registerOn(k: Kiocb, queue: WaitQueue): Kernel<void> {
   const site = 'aio_poll_table_queue_proc';
   // Made by whoever registers, before anybody else can ask for them.
   const { link } = registered(k);
