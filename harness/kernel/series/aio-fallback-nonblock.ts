@@ -118,7 +118,7 @@ function* tryOrRegister(base: (k: Kiocb) => Kernel<number>, k: Kiocb): Kernel<nu
       if (words !== undefined) yield* read(words.link, 'aio_run_iocb-6');
       return result;
     }
-    const mask = yield* file.ops.poll(file, (queue) => register(k, queue));
+    const mask = yield* file.ops.poll(file, (queue) => registerOn(k, queue));
     if ((mask & wanted) === 0) return -EIOCBRETRY;
     // Another try, with the entry still on the queue (A-B53).
     yield* spin(k, 'aio_rw_vect_retry-4');
