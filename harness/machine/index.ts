@@ -1,3 +1,4 @@
+export { andThen, atOnce } from './at-once.ts';
 export * from './deferred.ts';
 export * from './engine.ts';
 export * from './list.ts';

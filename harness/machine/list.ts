@@ -31,19 +31,34 @@ export class List<T> extends ListLink<T> {
   }
 
   /** The elements from the head; the list may be changed behind the element in hand. */
-  *[Symbol.iterator](): Generator<T, void, void> {
-    let link = this.next;
-    while (link !== null && link !== this) {
-      const next: ListLink<T> | null = link.next;
-      if (link.owner !== null) yield link.owner;
-      link = next;
-    }
+  [Symbol.iterator](): ListIterator<T> {
+    return new ListIterator(this, this.next);
   }
 
   get size(): number {
     let n = 0;
     for (let link = this.next; link !== null && link !== this; link = link.next) n++;
     return n;
+  }
+}
+
+/** Written out, as lists are walked at every wake-up and a generator costs more than the walk. */
+class ListIterator<T> implements Iterator<T, undefined> {
+  private readonly list: List<T>;
+  private link: ListLink<T> | null;
+
+  constructor(list: List<T>, first: ListLink<T> | null) {
+    this.list = list;
+    this.link = first;
+  }
+
+  next(): IteratorResult<T, undefined> {
+    let { link } = this;
+    // The head of another list is passed over: who is there has been moved while the walk was under way.
+    while (link !== null && link !== this.list && link.owner === null) link = link.next;
+    if (link === null || link.owner === null) return { done: true, value: undefined };
+    this.link = link.next;
+    return { done: false, value: link.owner };
   }
 }
 

@@ -1,5 +1,6 @@
 /** Slab objects with lifetimes, shared words that are operations, and plain data that a lock guards. */
 
+import { andThen, atOnce } from './at-once.ts';
 import { engine, Oops, type Kernel, type Lifetime, type OpObject } from './engine.ts';
 import type { PlainLocation } from './observer.ts';
 import { Kind } from './op.ts';
@@ -49,12 +50,19 @@ export const faults = { perThread: 0, taken: new Int32Array(32) };
  * Whether an allocation (or a user copy) is made to fail here: a choice of the schedule when faults are on,
  * no operation at all when they are off.
  */
-export function* injectFault(site: string): Kernel<boolean> {
+export function injectFault(site: string): Kernel<boolean> {
+  return canFail() ? andThen(engine.submitChoice(2, site), countFault, null, null) : atOnce(false);
+}
+
+/** Whether the next injectFault() of this thread is an operation. */
+export function canFail(): boolean {
   if (faults.perThread === 0 || engine.inline) return false;
-  const t = engine.current;
-  if (faults.taken[t] >= faults.perThread) return false;
-  if ((yield* engine.submitChoice(2, site)) === 0) return false;
-  faults.taken[t]++;
+  return faults.taken[engine.current] < faults.perThread;
+}
+
+function countFault(_a: null, _b: null, choice: number): boolean {
+  if (choice === 0) return false;
+  faults.taken[engine.current]++;
   return true;
 }
 
@@ -120,8 +128,11 @@ export function add(word: Word, delta: number, site: string): Kernel<number> {
 }
 
 /** Replaces the value by a function of it, in one step (a locked read-modify-write); answers the old value. */
-export function* update(word: Word, f: (old: number) => number, site: string): Kernel<number> {
-  const old = yield* engine.submit(Kind.ADD, word, 0, site);
+export function update(word: Word, f: (old: number) => number, site: string): Kernel<number> {
+  return andThen(engine.submit(Kind.ADD, word, 0, site), replace, word, f);
+}
+
+function replace(word: Word, f: (old: number) => number, old: number): number {
   engine.state[word.id] = f(old);
   return old;
 }
@@ -154,13 +165,19 @@ export class Ref<T> implements OpObject {
   }
 }
 
-export function* readRef<T>(ref: Ref<T>, site: string): Kernel<T> {
-  yield* engine.submit(Kind.READ, ref, 0, site);
+export function readRef<T>(ref: Ref<T>, site: string): Kernel<T> {
+  return andThen(engine.submit(Kind.READ, ref, 0, site), valueOf, ref, null);
+}
+
+function valueOf<T>(ref: Ref<T>): T {
   return ref.value;
 }
 
-export function* writeRef<T>(ref: Ref<T>, value: T, site: string): Kernel<void> {
-  yield* engine.submit(Kind.WRITE, ref, 0, site);
+export function writeRef<T>(ref: Ref<T>, value: T, site: string): Kernel<void> {
+  return andThen(engine.submit(Kind.WRITE, ref, 0, site), setValue, ref, value);
+}
+
+function setValue<T>(ref: Ref<T>, value: T): void {
   ref.value = value;
 }
 

@@ -1,5 +1,6 @@
 /** Tasks: state, sleeping, waking, signals, and the virtual clock they sleep by. */
 
+import { andThen, atOnce } from './at-once.ts';
 import { engine, type Condition, type Kernel, type OpObject } from './engine.ts';
 import { newSpinLock, spinLockIrqsave, spinUnlock, type SpinLock } from './lock.ts';
 import { newWord, read, write, type Word } from './memory.ts';
@@ -116,28 +117,51 @@ export function wakeUpProcess(task: Task, mode: number, site: string): Kernel<nu
  * schedule() of a task that has set its state. `condition` is what it waits for: if the run ends with the task
  * asleep although the condition holds, that is a lost wake-up.
  */
-export function* schedule(site: string, condition: Condition | null = null): Kernel<void> {
+export function schedule(site: string, condition: Condition | null = null): Kernel<unknown> {
   engine.observer.mightSleep(site);
+  return isSleepInSteps() ? sleepInSteps(site, condition) : sleep(site, condition, 0);
+}
+
+/** Whether falling asleep is more than one operation. */
+function isSleepInSteps(): boolean {
+  return taskConfig.beforeSleep !== null || taskConfig.signalsInUse;
+}
+
+function* sleepInSteps(site: string, condition: Condition | null): Kernel<void> {
   if (taskConfig.beforeSleep !== null) yield* taskConfig.beforeSleep(site);
-  const t = engine.current;
   // Who was signalled between a look at its signals and its new state must not sleep.
   const interruptible = current().sleepsAs === TaskState.INTERRUPTIBLE;
   if (interruptible && (yield* signalPending(site)))
     yield* setCurrentState(TaskState.RUNNING, site);
-  engine.waitsFor[t] = condition;
-  yield* engine.submit(Kind.AWAIT, current().state, 0, site);
-  engine.waitsFor[t] = null;
+  yield* sleep(site, condition, 0);
+}
+
+/** The sleep itself; answers what is to be answered after it. */
+function sleep<T>(site: string, condition: Condition | null, answer: T): Kernel<T> {
+  engine.waitsFor[engine.current] = condition;
+  return andThen(engine.submit(Kind.AWAIT, current().state, 0, site), isAwake, null, answer);
+}
+
+function isAwake<T>(_none: null, answer: T): T {
+  engine.waitsFor[engine.current] = null;
+  return answer;
 }
 
 /**
  * schedule_timeout(): sleeps until woken or for `ticks`; answers the ticks left. MAX_SCHEDULE_TIMEOUT arms
  * nothing. Any other negative value: a complaint, RUNNING, 0 at once.
  */
-export function* scheduleTimeout(
+export function scheduleTimeout(
   ticks: number,
   site: string,
   condition: Condition | null = null,
 ): Kernel<number> {
+  if (ticks !== MAX_SCHEDULE_TIMEOUT || isSleepInSteps()) return sleepFor(ticks, site, condition);
+  engine.observer.mightSleep(site);
+  return sleep(site, condition, ticks);
+}
+
+function* sleepFor(ticks: number, site: string, condition: Condition | null): Kernel<number> {
   if (ticks === MAX_SCHEDULE_TIMEOUT) {
     yield* schedule(site, condition);
     return ticks;
@@ -187,10 +211,15 @@ export function* sendSignal(task: Task, signal: string, site: string): Kernel<vo
 }
 
 /** signal_pending(current). No operation in programs that send no signal. */
-export function* signalPending(site: string): Kernel<boolean> {
-  if (!taskConfig.signalsInUse || engine.inline) return false;
+export function signalPending(site: string): Kernel<boolean> {
+  if (!taskConfig.signalsInUse || engine.inline) return atOnce(false);
   const task = currentOrNull();
-  return task !== null && (yield* read(task.sigpending, site)) !== 0;
+  if (task === null) return atOnce(false);
+  return andThen(read(task.sigpending, site), isSet, null, null);
+}
+
+function isSet(_a: null, _b: null, flag: number): boolean {
+  return flag !== 0;
 }
 
 /** Replaces the blocked set of the current task and answers the old one (sigprocmask SIG_SETMASK). */
@@ -218,8 +247,14 @@ function* recalcSigpending(task: Task, site: string): Kernel<void> {
 }
 
 /** On the way out of a system call: runs the handlers of pending, unblocked signals; answers their names. */
-export function* handleSignals(site: string): Kernel<readonly string[]> {
-  if (!(yield* signalPending(site))) return [];
+export function handleSignals(site: string): Kernel<readonly string[]> {
+  return taskConfig.signalsInUse && !engine.inline ? handlePending(site) : atOnce(NO_SIGNALS);
+}
+
+const NO_SIGNALS: readonly string[] = [];
+
+function* handlePending(site: string): Kernel<readonly string[]> {
+  if (!(yield* signalPending(site))) return NO_SIGNALS;
   const task = current();
   yield* spinLockIrqsave(task.siglock, site);
   const handled = [...task.pending].filter((signal) => !task.blocked.has(signal)).sort();

@@ -1,7 +1,8 @@
 /** The address space of the process: ranges that are readable, writable or neither, and faulting copies. */
 
+import { atOnce } from './at-once.ts';
 import { engine, type Kernel, type OpObject } from './engine.ts';
-import { injectFault } from './memory.ts';
+import { canFail, injectFault } from './memory.ts';
 import { Kind } from './op.ts';
 
 /** Addresses from here on belong to the kernel (i386 split). */
@@ -109,22 +110,27 @@ function overwrite(range: Range, offset: number, end: number): void {
 }
 
 /** An access to user memory: an operation where threads race for it, nothing elsewhere. */
-export function* touchUser(
+export function touchUser(
   mm: UserMemory,
   address: number,
   write: boolean,
   site: string,
-): Kernel<void> {
+): Kernel<unknown> {
   const object = mm.racedAt(address);
-  if (object !== null && !engine.inline)
-    yield* engine.submit(write ? Kind.WRITE : Kind.READ, object, 0, site);
+  if (object === null || engine.inline) return atOnce(null);
+  return engine.submit(write ? Kind.WRITE : Kind.READ, object, 0, site);
+}
+
+/** Whether a copy is more than a look at what is mapped: it may be made to fail, or threads race for the bytes. */
+function isCopyInSteps(mm: UserMemory, address: number): boolean {
+  return canFail() || mm.racedAt(address) !== null;
 }
 
 /**
  * copy_to_user / put_user of one structure: true if it was stored, false on a fault. May sleep. A store through
  * an unchecked kernel address goes through and is reported (KASAN-WILD).
  */
-export function* copyToUser(
+export function copyToUser(
   mm: UserMemory,
   address: number,
   length: number,
@@ -132,15 +138,29 @@ export function* copyToUser(
   site: string,
 ): Kernel<boolean> {
   engine.observer.mightSleep(site);
+  if (isCopyInSteps(mm, address)) return copyOutInSteps(mm, address, length, value, site);
+  if (isWild(address, length, site)) return atOnce(true);
+  const ok = mm.permits(address, length, true);
+  if (ok) mm.store(address, value);
+  return atOnce(ok);
+}
+
+function isWild(address: number, length: number, site: string): boolean {
+  if (address < PAGE_OFFSET) return false;
+  const what = `write of ${length} bytes to a kernel address chosen by the user`;
+  engine.observer.report('KASAN-WILD', site, what);
+  return true;
+}
+
+function* copyOutInSteps(
+  mm: UserMemory,
+  address: number,
+  length: number,
+  value: unknown,
+  site: string,
+): Kernel<boolean> {
   if (yield* injectFault(site)) return false;
-  if (address >= PAGE_OFFSET) {
-    engine.observer.report(
-      'KASAN-WILD',
-      site,
-      `write of ${length} bytes to a kernel address chosen by the user`,
-    );
-    return true;
-  }
+  if (isWild(address, length, site)) return true;
   if (!mm.permits(address, length, true)) return false;
   yield* touchUser(mm, address, true, site);
   mm.store(address, value);
@@ -148,13 +168,23 @@ export function* copyToUser(
 }
 
 /** copy_from_user: false on a fault. The value is what `load` finds; callers that need none ignore it. */
-export function* copyFromUser(
+export function copyFromUser(
   mm: UserMemory,
   address: number,
   length: number,
   site: string,
 ): Kernel<boolean> {
   engine.observer.mightSleep(site);
+  if (isCopyInSteps(mm, address)) return copyInInSteps(mm, address, length, site);
+  return atOnce(address < PAGE_OFFSET && mm.permits(address, length, false));
+}
+
+function* copyInInSteps(
+  mm: UserMemory,
+  address: number,
+  length: number,
+  site: string,
+): Kernel<boolean> {
   if (yield* injectFault(site)) return false;
   if (address >= PAGE_OFFSET || !mm.permits(address, length, false)) return false;
   yield* touchUser(mm, address, false, site);

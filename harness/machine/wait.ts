@@ -3,6 +3,7 @@
  * at the head, exclusive ones at the tail, custom wake functions.
  */
 
+import { andThen, atOnce } from './at-once.ts';
 import { engine, type Kernel, type Lifetime } from './engine.ts';
 import { List, ListLink, isLinked, listAdd, listAddTail, listDelInit } from './list.ts';
 import { newSpinLock, spinLockIrqsave, spinUnlock, type SpinLock } from './lock.ts';
@@ -58,10 +59,10 @@ export function newWaitQueue(
 }
 
 /** Publishes a changed number of entries to those who look without the lock. */
-function* noteActive(q: WaitQueue, site: string): Kernel<void> {
-  if (q.active === null) return;
+function noteActive(q: WaitQueue, site: string): Kernel<unknown> {
+  if (q.active === null) return atOnce(null);
   const size = q.list.size;
-  if (size !== peek(q.active)) yield* write(q.active, size, site);
+  return size === peek(q.active) ? atOnce(null) : write(q.active, size, site);
 }
 
 /** DEFINE_WAITQUEUE: an entry of the current task with the default wake function. */
@@ -75,9 +76,9 @@ export function newCallback(wake: WakeFunction, mem: Lifetime | null = null): Wa
 }
 
 /** default_wake_function: leaves the entry on the queue. */
-export function* defaultWake(entry: WaitEntry, mode: number): Kernel<boolean> {
-  if (entry.task === null) return false;
-  return (yield* wakeUpProcess(entry.task, mode, 'try_to_wake_up')) === 1;
+export function defaultWake(entry: WaitEntry, mode: number): Kernel<boolean> {
+  if (entry.task === null) return atOnce(false);
+  return andThen(wakeUpProcess(entry.task, mode, 'try_to_wake_up'), isNotZero, null, null);
 }
 
 /** autoremove_wake_function: takes the entry off if the wake succeeded. */
@@ -163,10 +164,14 @@ export function* removeWaitQueue(q: WaitQueue, entry: WaitEntry, site: string): 
 }
 
 /** waitqueue_active() without the lock: a racy look, so an operation. */
-export function* waitqueueActive(q: WaitQueue, site: string): Kernel<boolean> {
+export function waitqueueActive(q: WaitQueue, site: string): Kernel<boolean> {
   if (q.active === null)
     throw new HarnessBug(`Cannot look at ${q.name} without its lock: make it lookedAt`);
-  return (yield* read(q.active, site)) !== 0;
+  return andThen(read(q.active, site), isNotZero, null, null);
+}
+
+function isNotZero(_a: null, _b: null, value: number): boolean {
+  return value !== 0;
 }
 
 /** wake_up(): every non-exclusive entry and nr exclusive ones; nr 0 means all. `key` carries poll bits. */

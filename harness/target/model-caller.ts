@@ -3,7 +3,7 @@
 import { errnoName } from '../abi/index.ts';
 import type { ReportedEvent, Result } from '../history/history.ts';
 import type { BuiltKernel } from '../kernel/kernel.ts';
-import type { Kernel } from '../machine/index.ts';
+import { atOnce, type Kernel } from '../machine/index.ts';
 import type { Arg, Call } from '../program/program.ts';
 import type { Iocbs } from './model-iocbs.ts';
 import type { Arenas, Scope, Symbols } from './model-values.ts';
@@ -33,9 +33,9 @@ export interface Caller {
 export type Marshal = (c: Caller, args: readonly Arg[], call: Call) => Kernel<Result>;
 
 /** The raw answer of a system call; -ENOSYS if the kernel has none of that name. */
-export function* sys(c: Caller, name: string, args: readonly number[]): Kernel<number> {
+export function sys(c: Caller, name: string, args: readonly number[]): Kernel<number> {
   const syscall = c.kernel.syscalls.get(name);
-  return syscall === undefined ? -38 : yield* syscall(args);
+  return syscall === undefined ? atOnce(-38) : syscall(args);
 }
 
 /** The result of a call that answers with a number. */

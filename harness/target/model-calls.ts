@@ -8,7 +8,7 @@ import { syscallOf } from '../abi/index.ts';
 import type { ReportedEvent, Result } from '../history/history.ts';
 import { loadSlots } from '../kernel/drivers/char/eventpoll-map.ts';
 import { mappingsAt } from '../kernel/mm/mmap-2.5.44.ts';
-import type { Kernel } from '../machine/index.ts';
+import { atOnce, type Kernel } from '../machine/index.ts';
 import type { Arg, Call } from '../program/program.ts';
 import { AIO_MARSHAL } from './model-aio.ts';
 import {
@@ -335,15 +335,26 @@ export function isModelled(name: string): boolean {
   return MARSHAL[name] !== undefined;
 }
 
-/** Makes the call and binds what it makes. */
-export function* invoke(c: Caller, call: Call): Kernel<Result> {
-  const marshal = MARSHAL[call.name];
-  if (marshal === undefined) return { kind: 'errno', errno: 'ENOSYS' };
-  const result = yield* marshal(c, positional(call.args), call);
+/** How a call is made, and with what: looked up once. */
+export interface PlannedCall {
+  readonly marshal: Marshal;
+  readonly args: readonly Arg[];
+  /** It makes descriptors, which its names are bound to. */
+  readonly makesDescriptors: boolean;
+}
+
+/** What the model does for a call; a call that it does not know fails with ENOSYS. */
+export function planOf(call: Call): PlannedCall {
   const returns = syscallOf(call.name)?.returns;
-  if (returns === 'fd' || returns === 'fds2') {
-    for (const [i, name] of call.bind.entries())
-      c.scope.bindFd(name, result.kind === 'fds' ? (result.fds[i] ?? -1) : -1);
-  }
-  return result;
+  return {
+    marshal: MARSHAL[call.name] ?? (() => atOnce<Result>({ kind: 'errno', errno: 'ENOSYS' })),
+    args: positional(call.args),
+    makesDescriptors: returns === 'fd' || returns === 'fds2',
+  };
+}
+
+/** Binds the names of a call to the descriptors that it has made. */
+export function bindDescriptors(c: Caller, call: Call, result: Result): void {
+  for (const [i, name] of call.bind.entries())
+    c.scope.bindFd(name, result.kind === 'fds' ? (result.fds[i] ?? -1) : -1);
 }

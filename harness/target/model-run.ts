@@ -23,7 +23,7 @@ import type { Call, Program } from '../program/program.ts';
 import { metaOf } from '../program/meta.ts';
 import { matches } from '../program/values.ts';
 import { ExitTask } from './exit-task.ts';
-import { invoke } from './model-calls.ts';
+import { bindDescriptors, planOf, type PlannedCall } from './model-calls.ts';
 import type { Caller } from './model-caller.ts';
 import { Iocbs } from './model-iocbs.ts';
 import { contextsDie, racesOnDescriptors } from './model-races.ts';
@@ -42,6 +42,7 @@ export interface ModelRunOptions {
 /** What was seen of one call; reused between executions. */
 interface Slot {
   readonly call: Call;
+  readonly plan: PlannedCall;
   readonly thread: number;
   readonly index: number;
   result: Result | null;
@@ -157,7 +158,7 @@ export class ModelRun implements Scenario {
       () => this.arenas,
       () => this.numberNames,
     );
-    for (const slot of this.initSlots) yield* this.perform(slot, this.initCaller, this.initSlots);
+    yield* this.calls(this.initSlots, this.initCaller);
   }
 
   /** The callers are made once; what they know of a run is forgotten. */
@@ -177,41 +178,35 @@ export class ModelRun implements Scenario {
   body(thread: number): Kernel<void> {
     for (const slot of this.threadSlots[thread]) resetSlot(slot);
     this.scopes[thread].clear();
-    return this.calls(thread);
-  }
-
-  private *calls(thread: number): Kernel<void> {
-    const caller = this.callers[thread];
-    const slots = this.threadSlots[thread];
-    for (const slot of slots) if (!(yield* this.perform(slot, caller, slots))) break;
-    if (this.exitTask !== null) yield* this.exitTask.threadEnds(thread);
+    return this.calls(this.threadSlots[thread], this.callers[thread]);
   }
 
   *exit(): Kernel<void> {
     if (this.exitTask === null) yield* this.kernel.exit();
   }
 
-  /** Makes a call if it is wanted; false if the thread ends with it. */
-  private *perform(slot: Slot, caller: Caller, own: readonly Slot[]): Kernel<boolean> {
-    if (!this.isWanted(slot, own)) return true;
-    // A signal that came while the thread was in user mode has had its handler by now.
-    if (yield* this.isKilled(slot)) return false;
-    slot.reached = true;
-    slot.from = engine.indexOf(engine.current);
-    slot.startTick = engine.jiffies;
-    slot.result = yield* invoke(caller, slot.call);
-    slot.endTick = engine.jiffies;
-    slot.to = engine.indexOf(engine.current);
-    if (slot.call.name === 'exit_group') return false;
-    if (!(yield* this.isKilled(slot))) return true;
-    slot.result = KILLED;
-    return false;
-  }
-
-  /** On the border to user mode: handles what signals are pending; true if one of them ends the thread. */
-  private *isKilled(slot: Slot): Kernel<boolean> {
-    if (!this.hasSignals || slot.thread === INIT) return false;
-    return (yield* handleSignals('signal delivery')).includes('SIGKILL');
+  /** Makes the calls of a thread, or of init, that are wanted. In one generator: all that runs is below it. */
+  private *calls(slots: readonly Slot[], caller: Caller): Kernel<void> {
+    const signals = this.hasSignals && caller.thread !== INIT;
+    for (const slot of slots) {
+      if (!this.isWanted(slot, slots)) continue;
+      // A signal that came while the thread was in user mode has had its handler by now.
+      if (signals && (yield* isKilled())) break;
+      const { plan } = slot;
+      slot.reached = true;
+      slot.from = engine.indexOf(engine.current);
+      slot.startTick = engine.jiffies;
+      slot.result = yield* plan.marshal(caller, plan.args, slot.call);
+      if (plan.makesDescriptors) bindDescriptors(caller, slot.call, slot.result);
+      slot.endTick = engine.jiffies;
+      slot.to = engine.indexOf(engine.current);
+      if (slot.call.name === 'exit_group') break;
+      if (!signals || !(yield* isKilled())) continue;
+      slot.result = KILLED;
+      break;
+    }
+    if (this.exitTask !== null && caller.thread !== INIT)
+      yield* this.exitTask.threadEnds(caller.thread);
   }
 
   private isWanted(slot: Slot, own: readonly Slot[]): boolean {
@@ -296,9 +291,15 @@ export class ModelRun implements Scenario {
   }
 }
 
+/** On the border to user mode: handles what signals are pending; true if one of them ends the thread. */
+function* isKilled(): Kernel<boolean> {
+  return (yield* handleSignals('signal delivery')).includes('SIGKILL');
+}
+
 function newSlot(call: Call, thread: number, index: number): Slot {
   return {
     call,
+    plan: planOf(call),
     thread,
     index,
     result: null,

@@ -2,6 +2,7 @@
 
 import {
   addWaitQueue,
+  atOnce,
   injectFault,
   isLinked,
   kfree,
@@ -34,8 +35,8 @@ import { appendReady, epPollCallback, epPollSafewake, wakeSleepers } from './eve
 import type { File, PollTable } from './file.ts';
 
 /** Asks the file; epoll_ctl has refused files without a poll method. */
-export function* pollFile(file: File, table: PollTable): Kernel<number> {
-  return file.ops.poll === undefined ? 0 : yield* file.ops.poll(file, table);
+export function pollFile(file: File, table: PollTable): Kernel<number> {
+  return file.ops.poll === undefined ? atOnce(0) : file.ops.poll(file, table);
 }
 
 /** ep_ptable_queue_proc() (E-R90): one more wait queue of the file gets an entry of the item. */

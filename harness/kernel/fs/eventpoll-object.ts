@@ -12,6 +12,7 @@ import {
   ListLink,
   RwSem,
   allowNesting,
+  atOnce,
   engine,
   keepState,
   kmalloc,
@@ -231,10 +232,10 @@ export function eraseFromTree(item: EpItem): void {
  * Tells a spinning collector that the ready state is not what it saw; ep.lock held for writing. An operation only
  * while somebody spins: the flag and the version change under ep.lock only, so the order of that lock orders them.
  */
-export function* noteReadyState(ep: EventPoll, site: string): Kernel<void> {
-  if (!ep.watched) return;
+export function noteReadyState(ep: EventPoll, site: string): Kernel<unknown> {
+  if (!ep.watched) return atOnce(null);
   ep.watched = false;
-  yield* engine.submit(Kind.UP, ep.version, 0, site);
+  return engine.submit(Kind.UP, ep.version, 0, site);
 }
 
 /** The mask that the item's file would answer and the item would report, without operations. */

@@ -39,11 +39,11 @@ export function* wakeSleepers(ep: EventPoll, site: string): Kernel<boolean> {
 }
 
 /** Appends the item to the ready list; ep.lock held for writing, item not on the list. */
-export function* appendReady(item: EpItem, site: string): Kernel<void> {
+export function appendReady(item: EpItem, site: string): Kernel<unknown> {
   plainWrite(item.ep.guard, site);
   plainWrite(item.guard, site);
   listAddTail(item.rdllink, item.ep.ready);
-  yield* noteReadyState(item.ep, site);
+  return noteReadyState(item.ep, site);
 }
 
 /**

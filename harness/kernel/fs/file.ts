@@ -5,6 +5,9 @@
  */
 
 import {
+  andThen,
+  atOnce,
+  readRef,
   Mem,
   Ref,
   UserMemory,
@@ -166,32 +169,44 @@ function isAlone(): boolean {
  * is atomic with it (the lookup holds the table lock) and commutes with every fput, because the descriptor's own
  * reference keeps the count above zero. No operation at all in programs where no thread closes anything.
  */
-export function* fget(fd: number, site: string): Kernel<File | null> {
+export function fget(fd: number, site: string): Kernel<File | null> {
   const slot = slotOf(fd);
-  if (slot === null) return null;
-  if (!isAlone()) yield* engine.submit(Kind.READ, slot.ref, 0, site);
+  if (slot === null) return atOnce(null);
+  if (isAlone()) return atOnce(takeFile(slot));
+  return andThen(engine.submit(Kind.READ, slot.ref, 0, site), takeFile, slot, null);
+}
+
+function takeFile(slot: FdSlot): File | null {
   const file = slot.ref.value;
   if (file !== null) getFile(file);
   return file;
 }
 
 /** The file at a number without taking a reference: one read of the descriptor, as code does that locks nothing. */
-export function* lookFd(fd: number, site: string): Kernel<File | null> {
+export function lookFd(fd: number, site: string): Kernel<File | null> {
   const slot = slotOf(fd);
-  if (slot === null) return null;
-  if (!isAlone()) yield* engine.submit(Kind.READ, slot.ref, 0, site);
-  return slot.ref.value;
+  if (slot === null) return atOnce(null);
+  return isAlone() ? atOnce(slot.ref.value) : readRef(slot.ref, site);
 }
 
 /** fput(): the last one runs the epoll clean-up, then release, then frees the file. */
-export function* fput(file: File, site: string): Kernel<void> {
+export function fput(file: File, site: string): Kernel<void> {
+  if (!isAlone()) return putFile(file, site);
+  return --engine.state[file.count.id] === 0 ? releaseFile(file) : atOnce(undefined);
+}
+
+function* putFile(file: File, site: string): Kernel<void> {
   if (yield* dropFile(file, site)) yield* releaseFile(file);
 }
 
 /** The count of fput() alone: true if that was the last reference; `releaseFile` is then the caller's business. */
-export function* dropFile(file: File, site: string): Kernel<boolean> {
-  if (isAlone()) return --engine.state[file.count.id] === 0;
-  return (yield* add(file.count, -1, site)) === 1;
+export function dropFile(file: File, site: string): Kernel<boolean> {
+  if (isAlone()) return atOnce(--engine.state[file.count.id] === 0);
+  return andThen(add(file.count, -1, site), wasLast, null, null);
+}
+
+function wasLast(_a: null, _b: null, before: number): boolean {
+  return before === 1;
 }
 
 /** __fput(): what follows when the count has reached zero. */

@@ -10,6 +10,7 @@ import {
   Guarded,
   TaskState,
   add,
+  atOnce,
   autoremoveWake,
   copyFromUser,
   currentEntry,
@@ -150,9 +151,9 @@ export function makePipe(ops: FileOperations, flags: number): readonly [File, Fi
 }
 
 /** Publishes what poll sees of LEN; no step when that has not changed. */
-function* noteLevel(pipe: PipeInfo, site: string): Kernel<void> {
+function noteLevel(pipe: PipeInfo, site: string): Kernel<unknown> {
   const filled = pipe.data === '' ? 0 : 1;
-  if (filled !== peek(pipe.filled)) yield* write(pipe.filled, filled, site);
+  return filled === peek(pipe.filled) ? atOnce(null) : write(pipe.filled, filled, site);
 }
 
 // ---- write ----
@@ -221,8 +222,9 @@ function* pipeWrite(
 }
 
 /** PW9 and PW11: IN for the file that pipe(2) made for reading, if the ring was empty at the last look. */
-function* notifyReader(notify: SendNotify, pipe: PipeInfo, pempty: boolean): Kernel<void> {
-  if (pempty && pipe.data !== '' && pipe.rdfile !== null) yield* notify(pipe.rdfile, READABLE);
+function notifyReader(notify: SendNotify, pipe: PipeInfo, pempty: boolean): Kernel<void> {
+  if (!pempty || pipe.data === '' || pipe.rdfile === null) return atOnce(undefined);
+  return notify(pipe.rdfile, READABLE);
 }
 
 /** What a writer sleeps for: room for all of a write that must not be split, else for a byte. */
@@ -294,9 +296,9 @@ function* pipeRead(notify: SendNotify, file: File, address: number, count: numbe
 }
 
 /** PR9 and PR11: OUT for the file that pipe(2) made for writing, if the ring was full at the last look. */
-function* notifyWriter(notify: SendNotify, pipe: PipeInfo, pfull: boolean): Kernel<void> {
-  if (!pfull || pipe.data.length === PIPE_SIZE || pipe.wrfile === null) return;
-  yield* notify(pipe.wrfile, WRITABLE | POLLWRBAND);
+function notifyWriter(notify: SendNotify, pipe: PipeInfo, pfull: boolean): Kernel<void> {
+  if (!pfull || pipe.data.length === PIPE_SIZE || pipe.wrfile === null) return atOnce(undefined);
+  return notify(pipe.wrfile, WRITABLE | POLLWRBAND);
 }
 
 function hasData(pipe: PipeInfo): Condition {
@@ -345,9 +347,9 @@ function* pipePoll(file: File, table: PollTable): Kernel<number> {
 }
 
 /** The counters change only by closing and by opening a FIFO: no step in programs without either. */
-function* lookAtEnds(inode: PipeInode, counter: Word): Kernel<number> {
-  if (!kernelConfig.closesInThreads && !inode.isFifo) return peek(counter);
-  return yield* read(counter, 'pipe_poll');
+function lookAtEnds(inode: PipeInode, counter: Word): Kernel<number> {
+  if (!kernelConfig.closesInThreads && !inode.isFifo) return atOnce(peek(counter));
+  return read(counter, 'pipe_poll');
 }
 
 function maskOf(

@@ -9,6 +9,7 @@ import {
   Guarded,
   TaskState,
   add,
+  atOnce,
   autoremoveWake,
   currentEntry,
   finishWait,
@@ -123,10 +124,10 @@ function endOf(file: File): PipeEnd {
 }
 
 /** Publishes what poll sees of the number of used buffers; no step when that has not changed. */
-function* noteLevel(pipe: Pipe, site: string): Kernel<void> {
+function noteLevel(pipe: Pipe, site: string): Kernel<unknown> {
   const n = pipe.buffers.length;
   const level = (n > 0 ? NOT_EMPTY : 0) | (n < PIPE_BUFFERS ? HAS_ROOM : 0);
-  if (level !== peek(pipe.level)) yield* write(pipe.level, level, site);
+  return level === peek(pipe.level) ? atOnce(null) : write(pipe.level, level, site);
 }
 
 /** pipe_wait(): queued before the mutex is given up, so that no wake-up in between is lost. */
@@ -153,8 +154,8 @@ function roomCondition(pipe: Pipe): Condition {
   };
 }
 
-function* wakePipe(pipe: Pipe, site: string): Kernel<void> {
-  yield* wakeUpInterruptible(pipe.wait, 1, 0, site);
+function wakePipe(pipe: Pipe, site: string): Kernel<void> {
+  return wakeUpInterruptible(pipe.wait, 1, 0, site);
 }
 
 // ---- read ----

@@ -4,7 +4,7 @@
  * From Linux fs/read_write.c, fs/open.c and fs/fcntl.c (2.6.20; 2.5.44 is the same as far as this goes).
  */
 
-import { read, write, type Kernel } from '../../machine/index.ts';
+import { andThen, atOnce, read, write, type Kernel } from '../../machine/index.ts';
 import { E } from '../kernel.ts';
 import { ERESTARTSYS } from './aio/abi.ts';
 import {
@@ -44,9 +44,9 @@ export function isNonblocking(file: File): boolean {
 }
 
 /** O_NONBLOCK as it is now: an operation in programs where a thread changes flags. */
-export function* looksNonblocking(file: File, site: string): Kernel<boolean> {
-  if (file.flagsWord !== null) yield* read(file.flagsWord, site);
-  return isNonblocking(file);
+export function looksNonblocking(file: File, site: string): Kernel<boolean> {
+  if (file.flagsWord === null) return atOnce(isNonblocking(file));
+  return andThen(read(file.flagsWord, site), isNonblocking, file, null);
 }
 
 /** read(fd, address, count): bytes, or EBADF, EINVAL (no method, negative count), EFAULT, and the file's own. */

@@ -7,6 +7,8 @@
 
 import {
   PAGE_SIZE,
+  andThen,
+  atOnce,
   copyToUser,
   downWrite,
   injectFault,
@@ -143,7 +145,7 @@ export function* ctlAction(ep: EventPoll, op: number, fd: number, events: number
 }
 
 /** CT5. */
-export function* ctlOperation(
+export function ctlOperation(
   ep: EventPoll,
   dpi: EpItem | null,
   op: number,
@@ -152,16 +154,19 @@ export function* ctlOperation(
 ): Kernel<number> {
   switch (op) {
     case EP_CTL_ADD:
-      return dpi === null ? yield* epInsert(ep, fd, events) : -E.EEXIST;
+      return dpi === null ? epInsert(ep, fd, events) : atOnce(-E.EEXIST);
     case EP_CTL_DEL:
-      return dpi === null ? -E.ENOENT : yield* epRemove(ep, dpi);
+      return dpi === null ? atOnce(-E.ENOENT) : epRemove(ep, dpi);
     case EP_CTL_MOD:
-      if (dpi === null) return -E.ENOENT;
-      yield* write(dpi.events, events, 'v11-MO1');
-      return 0;
+      if (dpi === null) return atOnce(-E.ENOENT);
+      return andThen(write(dpi.events, events, 'v11-MO1'), noError, null, null);
     default:
-      return -E.EINVAL;
+      return atOnce(-E.EINVAL);
   }
+}
+
+function noError(): number {
+  return 0;
 }
 
 /** sys_epoll_wait(): the number of slots, whose address is stored at `out`, or 0 or -errno. */

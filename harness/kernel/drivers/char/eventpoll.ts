@@ -10,6 +10,8 @@ import {
   List,
   ListLink,
   Ref,
+  andThen,
+  atOnce,
   injectFault,
   kfree,
   kmalloc,
@@ -18,7 +20,6 @@ import {
   newWord,
   touch,
   engine,
-  readRef,
   writeRef,
   type Kernel,
   type Mem,
@@ -29,7 +30,7 @@ import {
 } from '../../../machine/index.ts';
 import { E } from '../../kernel.ts';
 import type { File, FileOperations } from '../../fs/file.ts';
-import { HarnessBug } from '../../../machine/op.ts';
+import { HarnessBug, Kind } from '../../../machine/op.ts';
 
 /** sizeof(struct pollfd) on i386, in bytes: int fd, short events, short revents. */
 export const POLLFD_SIZE = 8;
@@ -250,11 +251,16 @@ export function eventpollFileOf(file: File): EventpollFile {
 }
 
 /** Reads private_data: the set, or NULL in the window between EC6 and EC7. */
-export function* privateData(file: File, site: string): Kernel<EventPoll | null> {
+export function privateData(file: File, site: string): Kernel<EventPoll | null> {
   const { set, isSettled } = eventpollFileOf(file);
-  const ep = isSettled ? set.value : yield* readRef(set, site);
+  if (!isSettled) return andThen(engine.submit(Kind.READ, set, 0, site), setOfFile, file, site);
   touch(file.mem, site);
-  return ep;
+  return atOnce(set.value);
+}
+
+function setOfFile(file: File, site: string): EventPoll | null {
+  touch(file.mem, site);
+  return eventpollFileOf(file).set.value;
 }
 
 /** open_eventpoll() (EC7, E-R10): makes an empty set without pages and stores it in private_data. */

@@ -1,0 +1,60 @@
+/**
+ * Kernel functions without a generator of their own: those that turn out to need no operation, and those that need one
+ * and then compute their answer from what they find.
+ *
+ * What these functions return is consumed by the `yield*` in front of the call, at once and in no other way: all calls
+ * share one iterator each.
+ */
+
+import { engine, type Kernel } from './engine.ts';
+import { MAX_THREADS } from './op.ts';
+
+function iteratorOf<T>(next: () => IteratorResult<void, T>): Kernel<T> {
+  const iterator = { next, return: next, throw: next, [Symbol.iterator]: () => iterator };
+  // The one cast: `yield*` needs the iterator protocol only, never the rest of a generator.
+  return iterator as unknown as Kernel<T>;
+}
+
+const given: IteratorReturnResult<unknown> = { done: true, value: undefined };
+const givenIterator = iteratorOf(() => given);
+
+/** The answer of a kernel function that needs no operation this time. */
+export function atOnce<T>(value: T): Kernel<T> {
+  given.value = value;
+  // What the one caller of the moment gave is what it gets.
+  return givenIterator as Kernel<T>;
+}
+
+type Then = (a: unknown, b: unknown, result: number) => unknown;
+
+const noThen: Then = () => undefined;
+const thens: Then[] = new Array<Then>(MAX_THREADS).fill(noThen);
+const firsts: unknown[] = new Array<unknown>(MAX_THREADS).fill(null);
+const seconds: unknown[] = new Array<unknown>(MAX_THREADS).fill(null);
+const computed: IteratorReturnResult<unknown> = { done: true, value: undefined };
+
+const thenIterator = iteratorOf<unknown>(() => {
+  const step = engine.step.next();
+  if (step.done !== true) return step;
+  const t = engine.current;
+  computed.value = thens[t](firsts[t], seconds[t], step.value);
+  return computed;
+});
+
+/**
+ * One operation, and then `then(a, b, its result)` in the same step: `step` is the call that publishes it. What `then`
+ * does is atomic with the operation, as what stands behind a `yield*`.
+ */
+export function andThen<A, B, T>(
+  _step: Kernel<number>,
+  then: (a: A, b: B, result: number) => T,
+  a: A,
+  b: B,
+): Kernel<T> {
+  const t = engine.current;
+  // The three belong together, and come back together.
+  thens[t] = then as Then;
+  firsts[t] = a;
+  seconds[t] = b;
+  return thenIterator as Kernel<T>;
+}
