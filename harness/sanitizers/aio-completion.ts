@@ -48,6 +48,9 @@ export class AioCompletion {
       case 'kiocb.consumed':
         k.moved = Math.max(k.moved, 0) + e.value;
         return;
+      case 'kiocb.wrote':
+        this.wrote(e, k);
+        return;
       case 'kiocb.edges':
         k.edges += e.value;
         return;
@@ -119,6 +122,18 @@ export class AioCompletion {
     if (k.edges > said) {
       const message = `${name} took off ${k.edges} edges or one-shots and reports ${said} events`;
       this.add('LOST-EDGE', 'A-I22 / event', message);
+    }
+  }
+
+  /** A-I23, the order: what is begun is finished before the next one begins (A-B68). */
+  private wrote(e: AioEvent, k: Kiocb): void {
+    k.target = e.of;
+    for (const other of this.state.kiocbs.values()) {
+      if (other === k) return;
+      const isOpen = other.completed === 0 && !other.byCancel && !other.byCancelAll;
+      if (other.target === null || other.target !== e.of || !isOpen) continue;
+      const message = `${memName(k.mem)} writes ${e.value} bytes into the middle of what ${memName(other.mem)} writes`;
+      this.add('LEDGER', 'A-I23 / overtaken', message);
     }
   }
 

@@ -53,6 +53,8 @@ export class Kiocb {
   readonly needs: Lifetime[] = [];
   /** Bytes that it moved, or -1 if nothing was told. */
   moved = -1;
+  /** What it has written to. */
+  target: Lifetime | null = null;
   /** Edge-triggered and one-shot activations that it took off. */
   edges = 0;
   datagrams = 0;

@@ -320,6 +320,12 @@ const plants: readonly Plant[] = [
     clean: 'accepted; cancelled; kiocb.cancel-reported k 5',
   },
   {
+    rule: 'A-I23: what was begun first is finished first',
+    bad: 'accepted; second; kiocb.wrote k 3 file; kiocb.wrote k2 10 file',
+    finding: 'LEDGER A-I23 / overtaken',
+    clean: 'accepted; second; kiocb.wrote k 3 file; event; kiocb.wrote k2 10 file',
+  },
+  {
     rule: 'A-I24: one write, one datagram',
     bad: 'accepted; kiocb.datagram k 10; kiocb.datagram k 0; posted',
     finding: 'LEDGER A-I24 / extra-datagram',

@@ -5,7 +5,7 @@
  * they are moved on again here all the same (A-R61). No number is ever corrected for that.
  */
 
-import { bugOn, plainWrite, type Kernel } from '../../../machine/index.ts';
+import { bugOn, engine, plainWrite, type Kernel } from '../../../machine/index.ts';
 import { Opcode } from './abi.ts';
 import { aio, announce, type Kiocb } from './kioctx.ts';
 import { forgetStuck, relaxIfStuck } from './spin.ts';
@@ -29,11 +29,18 @@ export function* rwVectRetry(k: Kiocb): Kernel<number> {
   forgetStuck();
   do {
     result = yield* operation(file, k, k.iovec, k.curSeg, k.pos);
-    if (result > 0) announce('kiocb.consumed', k, result, '2.6-aio_rw_vect_retry');
+    if (result > 0) tellMoved(k, result);
     if (result > 0) yield* advance(k, result);
   } while (result > 0 && k.left > 0 && repeats);
   if (result === 0 || k.left === 0) result = k.nbytes - k.left;
   return result;
+}
+
+/** For the checks: what was moved, and for a write where to. */
+function tellMoved(k: Kiocb, bytes: number): void {
+  const site = '2.6-aio_rw_vect_retry';
+  announce('kiocb.consumed', k, bytes, site);
+  if (isWrite(k)) engine.observer.happened('kiocb.wrote', k.mem, bytes, site, k.file.mem);
 }
 
 /** aio_advance_iovec(): moves the segments on past what an operation says it has transferred. */
