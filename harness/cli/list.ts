@@ -82,7 +82,10 @@ export async function listVerb(line: CommandLine, place: Place): Promise<Ending>
 
 function itemText(item: Item, width: number): string {
   const column = Math.min(width, 44) + 2;
-  const lines = [`${item.name.padEnd(column)}${item.about}`.trimEnd()];
+  // A longer name has a line of its own.
+  const first =
+    item.name.length < column ? item.name.padEnd(column) : `${item.name}\n${''.padEnd(column)}`;
+  const lines = [`${first}${item.about}`.trimEnd()];
   for (const more of item.more ?? []) lines.push(`${''.padEnd(column)}${more}`);
   return `${lines.join('\n')}\n`;
 }
