@@ -178,10 +178,15 @@ export class Actors {
   isForEver(count: number): boolean {
     if (monotonicMs() < (this.#shared.times[0] ?? 0)) return false;
     const asleep = this.#asleep(count);
+    if (asleep.some((watch) => watch.wakesItself)) return false;
+    const deep = asleep.filter((watch) => !watch.isInterruptible());
     // Nobody asleep: the last one has just ended, and is about to say so.
-    return (
-      asleep.length > 0 && asleep.every((watch) => !watch.wakesItself && watch.isInterruptible())
-    );
+    return asleep.length > deep.length && deep.every((watch) => watch.isIn(NR.io_destroy));
+  }
+
+  /** True if somebody waits for requests of others to end: most of the time that does not take long. */
+  isDestroying(count: number): boolean {
+    return this.#asleep(count).some((watch) => watch.isIn(NR.io_destroy));
   }
 
   #asleep(count: number): readonly ActorWatch[] {

@@ -174,6 +174,10 @@ const concurrent: Readonly<
     ['x=EINVAL y=0'],
     ['x=[p:0] y=0'],
   ],
+  'a read that blocks keeps who destroys the context': [
+    'init:\n  c = io_setup(8)\n  r, w = pipe()\nT1:\n  x = io_submit(c, [p: pread(r, 1)])\nT2:\n  y = io_destroy(c)\n',
+    ['x=hang y=hang', 'x=EINVAL y=0'],
+  ],
   'a signal ends the wait it finds': [
     `${CONTEXT}T1:\n  x = io_getevents(c, 1, 8, -1)\nT2:\n  k = kill(T1, SIGUSR1)\n`,
     ['x=EINTR k=0', 'x=hang k=0'],

@@ -27,6 +27,8 @@ const STILL_TCP_MS = 20;
 /** The same for requests that a worker of the kernel ends, and for those that may go to a disk. */
 const STILL_WORKER_MS = 300;
 const STILL_DISK_MS = 1000;
+/** The same where somebody destroys a context, which takes its time when no request is in the way. */
+const STILL_DESTROY_MS = 500;
 /** An iteration that has neither ended nor come to rest by then breaks the child. */
 const ITERATION_MS = 15_000;
 /** For signals to get actors out of their calls. */
@@ -194,7 +196,8 @@ export class Conductor {
     const { actors, shared } = this.#stage;
     if (!actors.isForEver(count)) return false;
     const activity = Atomics.load(shared.words, WORD.activity);
-    const until = monotonicMs() + this.#stillMs;
+    const least = actors.isDestroying(count) ? STILL_DESTROY_MS : 0;
+    const until = monotonicMs() + Math.max(least, this.#stillMs);
     while (monotonicMs() < until) {
       if (Atomics.wait(shared.words, WORD.activity, activity, 0.3) !== 'timed-out') return false;
     }

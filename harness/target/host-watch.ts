@@ -73,6 +73,11 @@ export class ActorWatch {
     return Atomics.load(this.#shared.words, this.#at + ACTOR.sequence);
   }
 
+  /** Whether that is the system call it has said it would make. */
+  isIn(nr: number): boolean {
+    return Atomics.load(this.#shared.words, this.#at + ACTOR.nr) === nr;
+  }
+
   /** True if it was asleep in the system call it said it would make. */
   isAsleep(): boolean {
     if (this.phase !== PHASE.calling) return false;
