@@ -5,6 +5,7 @@ import { parseProgram } from '../program/text.ts';
 import { loadKnownBugs } from './bug-index.ts';
 import { fuzz, type FuzzListener, type FuzzOptions, type FuzzResult } from './fuzz.ts';
 import { replay } from './replay.ts';
+import { optionsFor as runOptionsFor } from './run-options.ts';
 
 const KERNEL = '2.5.44+sys_epoll-v11';
 const SEED = 8;
@@ -67,6 +68,33 @@ t.test('a saved counterexample replays to its finding', async (t) => {
     t.ok(seen.includes(f.signature), f.signature);
   }
 });
+
+t.test(
+  'fuzzing kernels with AIO finds what is wrong with them, and its files replay',
+  async (t) => {
+    const wanted: Readonly<Record<string, RegExp>> = {
+      '2.6.20+fs-aio+aio-epoll-wait': / 2\.6-A[PT]\d/,
+      '3.1+kiocb-batch-v3': /^KASAN-UAF .* \/ kiocb_batch_free/,
+    };
+    for (const [kernel, signature] of Object.entries(wanted)) {
+      const { timers: _, ...options } = optionsFor(t.testdir(), { kernel, threads: 3, until: 3 });
+      const result = await fuzz({ ...options, programs: 60 }, silent, []);
+
+      t.equal(result.broken, undefined);
+      t.ok(
+        result.findings.some((f) => signature.test(f.signature)),
+        `${kernel}: ${result.findings.map((f) => f.signature).join(', ')}`,
+      );
+      for (const f of result.findings) {
+        const program = parseProgram(readFileSync(f.file, 'utf8'), f.file);
+        const said = runOptionsFor(program, {}, false);
+        const again = replay(program, { ...said, kernel, schedule: f.schedule, command: '' });
+        const seen = again.findings.map((one) => `${one.detector} ${one.site}`);
+        t.ok(seen.includes(f.signature), f.signature);
+      }
+    }
+  },
+);
 
 t.test('one seed, one result', async (t) => {
   const folder = t.testdir();
