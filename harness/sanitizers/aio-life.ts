@@ -8,11 +8,21 @@ import { EIOCBRETRY, Encoding, type AioEvent, type AioState, type Kiocb } from '
 import type { FindingList } from './findings.ts';
 import { currentName, memName, threadName } from './names.ts';
 
+/** A run that did not put io_wait back. */
+interface Spoilt {
+  readonly kiocb: Kiocb;
+  readonly before: number;
+  readonly after: number;
+  readonly position: number;
+}
+
 export class AioLife {
   private readonly findings: FindingList;
   private readonly state: AioState;
   /** What task.io_wait was before the method that a thread runs was entered; -1 if it runs none. */
   private readonly ioWait = new Int32Array(MAX_THREADS);
+  /** The last run after which io_wait of a thread was not what it had been. */
+  private readonly spoilt = new Map<number, Spoilt>();
 
   constructor(findings: FindingList, state: AioState) {
     this.findings = findings;
@@ -21,10 +31,12 @@ export class AioLife {
 
   begin(): void {
     this.ioWait.fill(-1);
+    this.spoilt.clear();
   }
 
   happened(e: AioEvent): void {
     const k = e.kiocb;
+    if (e.what === 'task.io-wait.used') this.used(e);
     if (k === null) return;
     switch (e.what) {
       case 'kiocb.users':
@@ -56,7 +68,7 @@ export class AioLife {
         this.ioWait[engine.current] = e.value;
         return;
       case 'task.io-wait.leave':
-        this.left(e);
+        this.left(e, k);
         return;
       default:
         if (e.what.startsWith('timer.')) this.timer(e, k);
@@ -108,15 +120,25 @@ export class AioLife {
       );
   }
 
-  /** A-I13. */
-  private left(e: AioEvent): void {
-    const before = this.ioWait[engine.current];
-    this.ioWait[engine.current] = -1;
-    if (before < 0 || before === e.value) return;
-    this.add(
-      'A-I13',
-      `io_wait of ${currentName()} is ${entryName(e.value)} after the run, it was ${entryName(before)}`,
-    );
+  /** A run has left another io_wait behind than it found. */
+  private left(e: AioEvent, k: Kiocb): void {
+    const t = engine.current;
+    const before = this.ioWait[t];
+    this.ioWait[t] = -1;
+    if (before < 0) return;
+    if (before !== e.value)
+      this.spoilt.set(t, { kiocb: k, before, after: e.value, position: engine.position() });
+  }
+
+  /** A-I13, told when the task needs its entry: until then nobody can see the difference. */
+  private used(e: AioEvent): void {
+    const spoilt = this.spoilt.get(engine.current);
+    if (spoilt === undefined || spoilt.after !== e.value) return;
+    const was = entryName(spoilt.before);
+    const message =
+      `${currentName()} waits with its io_wait at ${e.site}, which is ${entryName(e.value)} since it has run ` +
+      `${memName(spoilt.kiocb.mem)}; it was ${was}`;
+    this.findings.add('ACCOUNT', 'A-I13', message, [spoilt.position, engine.position()]);
   }
 
   private timer(e: AioEvent, k: Kiocb): void {

@@ -223,9 +223,9 @@ const plants: readonly Plant[] = [
   },
   {
     rule: 'A-I13: io_wait is what it was',
-    bad: 'accepted; task.io-wait.enter k 1; task.io-wait.leave k 0',
+    bad: 'accepted; task.io-wait.enter k 1; task.io-wait.leave k 0; task.io-wait.used set 0',
     finding: 'ACCOUNT A-I13',
-    clean: 'accepted; task.io-wait.enter k 0; task.io-wait.leave k 0',
+    clean: 'accepted; task.io-wait.enter k 1; task.io-wait.leave k 1; task.io-wait.used set 1',
   },
   {
     rule: 'A-I16: the last reference of a context goes last',

@@ -63,6 +63,12 @@ export class Aio {
   }
 
   private resolve(e: AioEvent, mem: Lifetime, of: Lifetime | null): void {
+    if (e.what === 'task.io-wait.used') {
+      // About the set that is waited for.
+      e.kiocb = null;
+      e.ctx = null;
+      return;
+    }
     const isOfRequest = e.what === 'submit.ran-other' || !this.isOfContext(e.what);
     if (!isOfRequest) {
       e.kiocb = null;

@@ -45,7 +45,14 @@ import {
 import type { Parts2620 } from '../build-2.6.20.ts';
 import { EIOCBRETRY, Opcode, type IoEvent } from '../fs/aio/abi.ts';
 import { aioPutReq } from '../fs/aio/complete.ts';
-import { announce, currentThread, ioWaitOfCurrent, kiocbOf, type Kiocb } from '../fs/aio/kioctx.ts';
+import {
+  announce,
+  currentThread,
+  ioWaitOfCurrent,
+  kindOfIoWait,
+  type Kiocb,
+  kiocbOf,
+} from '../fs/aio/kioctx.ts';
 import type { AioParts } from '../fs/aio/parts.ts';
 import { EP_MAX_EVENTS, EventPoll } from '../fs/eventpoll-object.ts';
 import { epPoll, eventCondition, type Waited } from '../fs/eventpoll-wait.ts';
@@ -289,6 +296,8 @@ function* waitWithEntry(ep: EventPoll, timeout: number): Kernel<Waited> {
   yield* writeLockIrqsave(ep.lock, '2.6-AP2');
   plainRead(ep.guard, '2.6-AP3');
   if (ep.ready.isEmpty()) {
+    // For the checks.
+    engine.observer.happened('task.io-wait.used', ep.mem, kindOfIoWait(), '2.6-AP4', null);
     if (entry === null) oops('2.6-AP4', 'NULL dereference: the task has no wait entry');
     for (;;) {
       yield* prepareToWait(ep.wq, entry, TaskState.INTERRUPTIBLE, '2.6-AP4');
