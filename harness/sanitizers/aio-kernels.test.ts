@@ -136,10 +136,10 @@ const rows: readonly (readonly [bug: string, kernel: string, program: string, fi
     ],
     [
       'A-B37: a task that has run a request has no wait entry for its own epoll_wait',
-    EPOLL,
-    set + threads(['n = io_submit(c, [a: pread(r, 1)])', 'z = epoll_wait(e, 8, -1)']),
-    'ACCOUNT A-I13',
-  ],
+      EPOLL,
+      set + threads(['n = io_submit(c, [a: pread(r, 1)])', 'z = epoll_wait(e, 8, -1)']),
+      'ACCOUNT A-I13',
+    ],
     [
       'A-B4, A-B40: a wait that was cancelled has an event, or has taken an edge off',
       EPOLL,
