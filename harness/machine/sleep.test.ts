@@ -1,4 +1,6 @@
 import t from 'tap';
+import { Dfs } from '../explore/dfs.ts';
+import { explore } from '../explore/explore.ts';
 import {
   List,
   ListLink,
@@ -30,6 +32,8 @@ import {
   peek,
   read,
   readRef,
+  resetTasks,
+  resetTimers,
   schedule,
   scheduleTimeout,
   sendSignal,
@@ -375,5 +379,33 @@ t.test(
     listDelInit(c);
     t.ok(list.isEmpty());
     t.equal(list.first(), null);
+  },
+);
+
+t.test(
+  'with failures on a signal comes at any look, and stays until the call is over',
+  async (t) => {
+    const seen = new Set<string>();
+    faults.perThread = 1;
+    explore(
+      engine,
+      {
+        threads: 1,
+        *init(): Kernel<void> {
+          faults.taken.fill(0);
+          resetTimers();
+          resetTasks(1);
+        },
+        *body(): Kernel<void> {
+          const looks = [];
+          for (let n = 0; n < 3; n++) looks.push((yield* signalPending(`look ${n}`)) ? 1 : 0);
+          seen.add(looks.join(''));
+        },
+      },
+      new Dfs(engine),
+      () => undefined,
+    );
+    faults.perThread = 0;
+    t.strictSame([...seen].sort(), ['000', '001', '011', '111']);
   },
 );

@@ -3,7 +3,7 @@
 import { andThen, atOnce } from './at-once.ts';
 import { engine, type Condition, type Kernel, type OpObject } from './engine.ts';
 import { newSpinLock, spinLockIrqsave, spinUnlock, type SpinLock } from './lock.ts';
-import { newWord, read, write, type Word } from './memory.ts';
+import { faults, injectFault, newWord, read, write, type Word } from './memory.ts';
 import { HarnessBug, Kind, MAX_THREADS, TaskState } from './op.ts';
 import { keepState } from './snapshot.ts';
 import { cancelTimerSync, armTimer, newTimer, timerBaseOf, type Timer } from './timer.ts';
@@ -27,6 +27,8 @@ export interface Task {
   readonly sigpending: Word;
   /** The timer of schedule_timeout, made at its first use. */
   sleepTimer: Timer | null;
+  /** A signal was injected in the system call that runs. */
+  interrupted: boolean;
   /** What its timer does before it wakes the task, for sleeps with a flag of their own. */
   expired: (() => Kernel<void>) | null;
   /** The state that it has set last. */
@@ -56,6 +58,7 @@ function newTask(name: string, slot: number, timerSlot: number): Task {
     blocked: new Set(),
     sigpending: newWord('task.sigpending', 0),
     sleepTimer: null,
+    interrupted: false,
     expired: null,
     sleepsAs: TaskState.RUNNING,
     timerSlot,
@@ -210,8 +213,23 @@ export function* sendSignal(task: Task, signal: string, site: string): Kernel<vo
   yield* spinUnlock(task.siglock, site);
 }
 
-/** signal_pending(current). No operation in programs that send no signal. */
+/**
+ * signal_pending(current). No operation in programs that send no signal, unless failures are injected: a signal may
+ * come at any look then.
+ */
 export function signalPending(site: string): Kernel<boolean> {
+  if (faults.perThread > 0 && engine.current < engine.users && !engine.inline)
+    return signalInjected(site);
+  return hasSignal(site);
+}
+
+function* signalInjected(site: string): Kernel<boolean> {
+  const task = current();
+  task.interrupted ||= yield* injectFault(site);
+  return task.interrupted || (yield* hasSignal(site));
+}
+
+function hasSignal(site: string): Kernel<boolean> {
   if (!taskConfig.signalsInUse || engine.inline) return atOnce(false);
   const task = currentOrNull();
   if (task === null) return atOnce(false);
@@ -254,7 +272,7 @@ export function handleSignals(site: string): Kernel<readonly string[]> {
 const NO_SIGNALS: readonly string[] = [];
 
 function* handlePending(site: string): Kernel<readonly string[]> {
-  if (!(yield* signalPending(site))) return NO_SIGNALS;
+  if (!(yield* hasSignal(site))) return NO_SIGNALS;
   const task = current();
   yield* spinLockIrqsave(task.siglock, site);
   const handled = [...task.pending].filter((signal) => !task.blocked.has(signal)).sort();

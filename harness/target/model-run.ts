@@ -5,6 +5,7 @@ import type { CallRecord, History, Result } from '../history/history.ts';
 import { kernelConfig, type BuiltKernel } from '../kernel/kernel.ts';
 import { MAX_SLOTS, resetSlots, slotsNeeded, type SlotNeeds } from '../kernel/slots.ts';
 import {
+  current,
   engine,
   faults,
   handleSignals,
@@ -194,6 +195,7 @@ export class ModelRun implements Scenario {
       if (signals && (yield* isKilled())) break;
       const { plan } = slot;
       slot.reached = true;
+      if (this.options.faults > 0) current().interrupted = false;
       slot.from = engine.indexOf(engine.current);
       slot.startTick = engine.jiffies;
       slot.result = yield* plan.marshal(caller, plan.args, slot.call);
