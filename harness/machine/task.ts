@@ -127,12 +127,13 @@ export function schedule(site: string, condition: Condition | null = null): Kern
 
 /** Whether falling asleep is more than one operation. */
 function isSleepInSteps(): boolean {
-  return taskConfig.beforeSleep !== null || taskConfig.signalsInUse;
+  return taskConfig.beforeSleep !== null || taskConfig.signalsInUse || faults.perThread > 0;
 }
 
 function* sleepInSteps(site: string, condition: Condition | null): Kernel<void> {
   if (taskConfig.beforeSleep !== null) yield* taskConfig.beforeSleep(site);
-  // Who was signalled between a look at its signals and its new state must not sleep.
+  // Who was signalled between a look at its signals and its new state must not sleep; an injected signal that ends
+  // a sleep comes here too.
   const interruptible = current().sleepsAs === TaskState.INTERRUPTIBLE;
   if (interruptible && (yield* signalPending(site)))
     yield* setCurrentState(TaskState.RUNNING, site);
