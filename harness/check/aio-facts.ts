@@ -4,7 +4,7 @@
  */
 
 import type { CallRecord, History } from '../history/history.ts';
-import type { Arg, IocbOp } from '../program/program.ts';
+import type { Arg, IocbArg, IocbOp } from '../program/program.ts';
 import type { Completion } from '../program/result.ts';
 import { factsOf } from './check.ts';
 import {
@@ -131,7 +131,7 @@ function requestsOf(world: World, contexts: readonly AioContext[], record: CallR
   return list.entries.slice(0, Math.max(0, count)).flatMap((entry): Request[] => {
     if (entry.kind !== 'iocb') return [];
     const { name } = entry;
-    const where = entry.op === null ? definitionOf(world, record, name) : { record, op: entry.op };
+    const where = fillOf(world, record, entry);
     const op = where?.op ?? null;
     const from = where?.record ?? record;
     const file =
@@ -142,22 +142,54 @@ function requestsOf(world: World, contexts: readonly AioContext[], record: CallR
   });
 }
 
-/** What a bare name stands for: the one place in the program where the block was filled, if there is one only. */
-function definitionOf(
-  world: World,
-  record: CallRecord,
-  name: string,
-): { record: CallRecord; op: IocbOp } | null {
-  const found: { record: CallRecord; op: IocbOp }[] = [];
-  for (const other of world.history.calls) {
-    for (const arg of other.call.args) {
-      if (arg.kind !== 'iocbs' || !isPerhapsBefore(world, other, record)) continue;
-      for (const entry of arg.entries)
-        if (entry.kind === 'iocb' && entry.name === name && entry.op !== null)
-          found.push({ record: other, op: entry.op });
-    }
-  }
-  return found.length === 1 ? (found[0] ?? null) : null;
+/** A request block as it was filled, and the call that did. */
+interface Fill {
+  readonly record: CallRecord;
+  readonly op: IocbOp;
+}
+
+/**
+ * What the kernel has found in a request block: what the list says, or for a bare name what the last call has put there.
+ * Null if another thread may have filled it at the same time.
+ */
+export function fillOf(world: World, record: CallRecord, entry: IocbArg): Fill | null {
+  if (entry.kind !== 'iocb') return null;
+  const others = world.history.calls
+    .filter((other) => other !== record && isPerhapsBefore(world, other, record))
+    .flatMap((other) => fillsOf(other, entry.name));
+  if (others.some((one) => !world.history.before(one.record, record))) return null;
+  // The program fills all blocks of a list before it submits the list.
+  const own = fillsOf(record, entry.name)[0];
+  if (own !== undefined) return own;
+  const last = others.filter((one) =>
+    others.every((two) => two === one || world.history.before(two.record, one.record)),
+  );
+  return last[0] ?? null;
+}
+
+function fillsOf(record: CallRecord, name: string): Fill[] {
+  return entriesOf(record, name).flatMap(({ op }) => (op === null ? [] : [{ record, op }]));
+}
+
+function entriesOf({ call }: CallRecord, name: string): { readonly op: IocbOp | null }[] {
+  return call.args.flatMap((arg) =>
+    arg.kind === 'iocbs'
+      ? arg.entries.flatMap((entry) =>
+          entry.kind === 'iocb' && entry.name === name ? [entry] : [],
+        )
+      : [],
+  );
+}
+
+/** The block, and with it the buffer, belongs to the request alone from its submission to its report. */
+export function hasOwnBuffer(facts: AioFacts, request: Request): boolean {
+  const { history } = facts.world;
+  return history.calls.every((other) => {
+    if (other === request.submit || entriesOf(other, request.name).length === 0) return true;
+    if (history.before(other, request.submit)) return true;
+    const report = request.report ?? null;
+    return report !== null && history.before(report.record, other);
+  });
 }
 
 function sizeOf(op: IocbOp): number | null {

@@ -320,6 +320,13 @@ const plants: readonly Plant[] = [
     clean: 'init.1 1; init.2 3; T1.1 1; T1.2 [a:3]',
   },
   {
+    rule: 'io-errno: nobody knows what a block says that another thread fills meanwhile',
+    program: file + t1('n = io_submit(c, [a: noop(f)])') + t2('m = io_submit(c, [a: pread(f, 1)])'),
+    bad: 'init.1 1; init.2 3; T1.1 1; T2.1 1',
+    finding: 'COUNT accepted-bad',
+    clean: 'init.1 1; init.2 3; >T1.1; T2.1 1; <T1.1 1',
+  },
+  {
     rule: 'io-errno: min_nr is at most nr',
     on: [K26, HOST],
     program: file + t1('x = io_getevents(c, 2, 1, 0)'),

@@ -4,7 +4,7 @@
  */
 
 import type { CallRecord } from '../history/history.ts';
-import { isRead, isWrite, textOf, type AioFacts, type Request } from './aio-facts.ts';
+import { hasOwnBuffer, isRead, isWrite, textOf, type AioFacts, type Request } from './aio-facts.ts';
 import { numberOf } from './answers.ts';
 import type { OpenFile } from './world.ts';
 
@@ -81,8 +81,8 @@ function flowOf(
     {
       name,
       kind,
-      writes: [...writers.map(ofCall), ...writes.map(ofRequest)],
-      reads: [...readers.map(ofCall), ...reads.map(ofRequest)],
+      writes: [...writers.map(ofCall), ...writes.map((one) => ofRequest(facts, one))],
+      reads: [...readers.map(ofCall), ...reads.map((one) => ofRequest(facts, one))],
       requests,
       sources,
     },
@@ -141,7 +141,7 @@ function readBy(record: CallRecord): string | null {
   return result.data.length === result.count ? result.data : null;
 }
 
-function ofRequest(request: Request): Transfer {
+function ofRequest(facts: AioFacts, request: Request): Transfer {
   const { report, size } = request;
   const end = report?.record ?? null;
   if (report === null || report === undefined)
@@ -152,7 +152,7 @@ function ofRequest(request: Request): Transfer {
   const bytes = isWrite(request)
     ? (text?.slice(0, count) ?? null)
     : (data ?? (count === 0 ? '' : null));
-  const isTold = bytes !== null && bytes.length === count;
+  const isTold = bytes !== null && bytes.length === count && hasOwnBuffer(facts, request);
   return {
     ...frame(request),
     end,

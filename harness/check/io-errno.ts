@@ -6,6 +6,7 @@ import type { IocbArg, IocbOp } from '../program/program.ts';
 import {
   aioFactsOf,
   contextOf,
+  fillOf,
   intArg,
   isReaper,
   labelled,
@@ -49,6 +50,11 @@ function judge(facts: AioFacts, record: CallRecord): Finding[] {
   }
 }
 
+/** EINVAL, or EFAULT where an injected failure has come before it. */
+function isRefused(record: CallRecord): boolean {
+  return answers(record, 'EINVAL') || answers(record, 'EFAULT');
+}
+
 function wrong(record: CallRecord, site: string, should: string): Finding[] {
   const { result } = record;
   const answer = result.kind === 'errno' ? result.errno : 'success';
@@ -69,7 +75,7 @@ function setup(record: CallRecord): Finding[] {
   }
   const count = intArg(record, 0);
   const isUsed = variable?.kind === 'int' && variable.value !== 0;
-  if ((count !== 0 && !isUsed) || answers(record, 'EINVAL')) return [];
+  if ((count !== 0 && !isUsed) || isRefused(record)) return [];
   return wrong(record, 'setup-errno', 'no events, or a context that is there already, are EINVAL');
 }
 
@@ -86,7 +92,7 @@ function onContext(facts: AioFacts, record: CallRecord): Finding[] {
     (one) =>
       one.call.name === 'io_setup' && one !== context.made && !history.before(one, context.made),
   );
-  if (!isReused && !answers(record, 'EINVAL'))
+  if (!isReused && !isRefused(record))
     return wrong(record, 'destroyed-context', 'the context was destroyed');
   if (!isReused || !isSuccess(record.result)) return [];
   const what = `${threadOf(record)}'s ${record.call.name}() succeeds on ${context.name}, which was destroyed`;
@@ -109,15 +115,15 @@ function submit(facts: AioFacts, record: CallRecord): Finding[] {
   const { value } = record.result;
   if (value > list.entries.length)
     return wrong(record, 'submit-count', `${value} of ${list.entries.length} were accepted`);
-  const bad = list.entries.findIndex((entry) => isBad(facts, entry));
+  const bad = list.entries.findIndex((entry) => isBad(facts, record, entry));
   if (bad < 0 || value <= bad) return [];
   return wrong(record, 'accepted-bad', `the iocb at ${bad} can never be accepted`);
 }
 
-function isBad(facts: AioFacts, entry: IocbArg): boolean {
+function isBad(facts: AioFacts, record: CallRecord, entry: IocbArg): boolean {
   if (entry.kind === 'pointer') return true;
-  const { op } = entry;
-  if (op === null) return false;
+  const op = fillOf(facts.world, record, entry)?.op;
+  if (op === undefined) return false;
   const reserved = labelled(op.args, 'reserved');
   if (reserved?.kind === 'int' && reserved.value !== 0) return true;
   const [fd] = op.args;
