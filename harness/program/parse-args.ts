@@ -8,6 +8,9 @@ import type { Arg, IocbArg, IocbOp, PointerName, PollfdArg } from './program.ts'
 /** What a list in brackets is: that depends on the call it is an argument of. */
 type ListKind = 'pollfds' | 'iocbs' | 'iovec';
 
+/** UIO_MAXIOV of Linux: no call takes more segments. One more, for those who want to be refused. */
+const MAX_REPEATS = 1025;
+
 function isPointerName(word: string): word is PointerName {
   return word === 'NULL' || word === 'BAD' || word === 'RO' || word === 'KERNEL';
 }
@@ -98,8 +101,8 @@ function parseList(cursor: Cursor, lists: ListKind): Arg {
   if (lists === 'iocbs')
     return { kind: 'iocbs', entries: parseItems(cursor, 'an iocb list', parseIocb) };
   if (lists === 'iovec') {
-    const segment = (): Arg => parseArg(cursor, lists);
-    return { kind: 'iovec', segments: parseItems(cursor, 'a list of segments', segment) };
+    const runs = parseItems(cursor, 'a list of segments', parseRun);
+    return { kind: 'iovec', segments: runs.flat() };
   }
   return { kind: 'pollfds', entries: parseItems(cursor, 'a pollfd list', parsePollfd) };
 }
@@ -112,6 +115,21 @@ function parseItems<T>(cursor: Cursor, what: string, item: (cursor: Cursor) => T
     items.push(item(cursor));
   }
   return items;
+}
+
+/** `4096`, `"ab"`, and `1 x 1024` for that many of them. */
+function parseRun(cursor: Cursor): Arg[] {
+  const segment = parseArg(cursor, 'iovec');
+  if (cursor.peekWord() !== 'x') return [segment];
+  cursor.word();
+  const at = cursor.position;
+  const count = cursor.decimal();
+  if (count === null || count < 1 || count > MAX_REPEATS)
+    return cursor.fail(
+      `Cannot repeat a segment: expected a number from 1 to ${MAX_REPEATS} after "x"`,
+      at,
+    );
+  return new Array<Arg>(count).fill(segment);
 }
 
 function parsePollfd(cursor: Cursor): PollfdArg {

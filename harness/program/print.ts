@@ -62,7 +62,7 @@ export function printArg(arg: Arg): string {
     case 'iocbs':
       return `[${arg.entries.map(printIocb).join(', ')}]`;
     case 'iovec':
-      return `[${arg.segments.map(printArg).join(', ')}]`;
+      return `[${printSegments(arg.segments)}]`;
     case 'pointer':
       return arg.where;
     case 'mapped':
@@ -72,6 +72,23 @@ export function printArg(arg: Arg): string {
     case 'labelled':
       return `${arg.label}=${printArg(arg.value)}`;
   }
+}
+
+/** From this many equal segments on, they are printed as `1 x 4`. */
+const RUN = 4;
+
+function printSegments(segments: readonly Arg[]): string {
+  const runs: { text: string; count: number }[] = [];
+  for (const text of segments.map(printArg)) {
+    const last = runs.at(-1);
+    if (last?.text === text) last.count++;
+    else runs.push({ text, count: 1 });
+  }
+  return runs
+    .map(({ text, count }) =>
+      count < RUN ? new Array<string>(count).fill(text).join(', ') : `${text} x ${count}`,
+    )
+    .join(', ');
 }
 
 /** `a: pread(r, 4)`, `a`, `BAD`. */

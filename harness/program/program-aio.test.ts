@@ -13,6 +13,7 @@ import {
   problemOf,
   shrinkProgram,
   sizeOf,
+  type Arg,
   type CallResult,
   type Completion,
   type Program,
@@ -133,15 +134,15 @@ const MALFORMED: readonly (readonly [text: string, message: string])[] = [
   ],
   [
     `${P}  io_submit(c, [b: pread(r)])`,
-    '6:20: Cannot submit pread() with 1 argument: it takes (fd, count, [buf=], [offset=], [nbytes=], [reserved=], [resfd=])',
+    '6:20: Cannot submit pread() with 1 argument: it takes (fd, count, [buf=], [offset=], [nbytes=], [reserved=], [resfd=], [rw_flags=])',
   ],
   [
     `${P}  io_submit(c, [b: epoll_wait(r, 1)])`,
-    '6:20: Cannot submit epoll_wait() with 2 arguments: it takes (epfd, maxevents, timeout, [buf=], [offset=], [nbytes=], [reserved=], [resfd=])',
+    '6:20: Cannot submit epoll_wait() with 2 arguments: it takes (epfd, maxevents, timeout, [buf=], [offset=], [nbytes=], [reserved=], [resfd=], [rw_flags=])',
   ],
   [
     `${P}  io_submit(c, [b: noop(r, 1)])`,
-    '6:28: Cannot submit noop() with 2 arguments: it takes (fd, [buf=], [offset=], [nbytes=], [reserved=], [resfd=])',
+    '6:28: Cannot submit noop() with 2 arguments: it takes (fd, [buf=], [offset=], [nbytes=], [reserved=], [resfd=], [rw_flags=])',
   ],
   [
     `${P}  io_submit(c, [b: pread(r, "x")])`,
@@ -162,6 +163,10 @@ const MALFORMED: readonly (readonly [text: string, message: string])[] = [
   [
     `${P}  io_submit(c, [b: preadv(r, ["a"])])`,
     '6:31: Cannot use "a" as a segment of preadv(): expected a number of bytes',
+  ],
+  [
+    `${P}  io_submit(c, [b: preadv(r, [1 x 0])])`,
+    '6:35: Cannot repeat a segment: expected a number from 1 to 1025 after "x"',
   ],
   [
     `${P}  io_submit(c, [b: pwritev(w, [w])])`,
@@ -375,6 +380,30 @@ function shrinkAll(t: Test, program: Program): readonly string[] {
     t.same(parseProgram(text, ''), small);
   }
   return texts;
+}
+
+t.test('equal segments are written as one and their number', async (t) => {
+  const text =
+    'T1:\n  io_submit(0, [a: preadv(0, [2, 1 x 1024, BAD x 4]), b: pwritev(0, ["a", "a", "a"])])\n';
+  const program = parseSyntax(text, '');
+  const lengths: number[] = [];
+  for (const { segments } of vectors(program)) lengths.push(segments.length);
+
+  t.equal(printProgram(program), text);
+  t.same(lengths, [1029, 3]);
+  t.ok(
+    shrinkAll(t, program).some((one) => one.includes('preadv(0, [2, 1 x 513])')),
+    'half of it',
+  );
+});
+
+function vectors(program: Program): Extract<Arg, { kind: 'iovec' }>[] {
+  const entries = program.threads[0][0].args.flatMap((arg) =>
+    arg.kind === 'iocbs' ? arg.entries : [],
+  );
+  return entries
+    .flatMap((entry) => (entry.kind === 'pointer' ? [] : (entry.op?.args ?? [])))
+    .filter((arg) => arg.kind === 'iovec');
 }
 
 t.test('shrinking drops and simplifies requests together with what refers to them', async (t) => {

@@ -254,6 +254,14 @@ function* simplerOps(op: IocbOp): Generator<IocbOp> {
 }
 
 function* simplerSegments(segments: readonly Arg[]): Generator<Arg> {
+  if (segments.length > 8) {
+    // Too many to be tried one by one.
+    const half = segments.length >> 1;
+    yield { kind: 'iovec', segments: segments.slice(0, half) };
+    yield { kind: 'iovec', segments: segments.slice(half) };
+    yield { kind: 'iovec', segments: segments.slice(1) };
+    return;
+  }
   if (segments.length > 1) {
     for (const i of segments.keys()) yield { kind: 'iovec', segments: segments.toSpliced(i, 1) };
   }

@@ -62,12 +62,17 @@ function refuseWrite(data: Arg | undefined): void {
 
 const TRANSFERS = new Set(['pread', 'pwrite', 'preadv', 'pwritev']);
 
-/** Throws if a request transfers more than its buffer holds. */
+/** Segments that fit on the page of an iocb. */
+const SEGMENTS_MAX = 252;
+
+/** Throws if a request transfers more than its buffer holds, or by more segments than there is room for. */
 export function refuseContent(request: string, data: HostArg | undefined): void {
   if (!TRANSFERS.has(request)) return;
   const sizes = data?.kind === 'iovec' ? data.segments.map(sizeOf) : [sizeOf(data)];
   if (sizes.reduce((sum, size) => sum + Math.max(0, size), 0) > IOCB_BYTES_MAX)
     throw new HostRefusal(`host transfers at most ${IOCB_BYTES_MAX} bytes by one iocb`);
+  if (sizes.length > SEGMENTS_MAX)
+    throw new HostRefusal(`host passes at most ${SEGMENTS_MAX} segments by one iocb`);
 }
 
 function sizeOf(data: HostArg | undefined): number {
