@@ -134,15 +134,15 @@ const MALFORMED: readonly (readonly [text: string, message: string])[] = [
   ],
   [
     `${P}  io_submit(c, [b: pread(r)])`,
-    '6:20: Cannot submit pread() with 1 argument: it takes (fd, count, [buf=], [offset=], [nbytes=], [reserved=], [resfd=], [rw_flags=])',
+    '6:20: Cannot submit pread() with 1 argument: it takes (fd, count, [buf=], [offset=], [nbytes=], [reserved=], [rw_flags=], [resfd=])',
   ],
   [
     `${P}  io_submit(c, [b: epoll_wait(r, 1)])`,
-    '6:20: Cannot submit epoll_wait() with 2 arguments: it takes (epfd, maxevents, timeout, [buf=], [offset=], [nbytes=], [reserved=], [resfd=], [rw_flags=])',
+    '6:20: Cannot submit epoll_wait() with 2 arguments: it takes (epfd, maxevents, timeout, [buf=], [offset=], [nbytes=], [reserved=], [rw_flags=], [resfd=])',
   ],
   [
     `${P}  io_submit(c, [b: noop(r, 1)])`,
-    '6:28: Cannot submit noop() with 2 arguments: it takes (fd, [buf=], [offset=], [nbytes=], [reserved=], [resfd=], [rw_flags=])',
+    '6:28: Cannot submit noop() with 2 arguments: it takes (fd, [buf=], [offset=], [nbytes=], [reserved=], [rw_flags=], [resfd=])',
   ],
   [
     `${P}  io_submit(c, [b: pread(r, "x")])`,
