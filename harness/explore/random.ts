@@ -1,6 +1,7 @@
 /** Random walk: uniform among the enabled threads (exploration.md 10). */
 
 import type { Engine, Strategy } from '../machine/engine.ts';
+import { MAX_THREADS } from '../machine/op.ts';
 import { Prng, mixSeed } from './prng.ts';
 
 /** What every sampling strategy needs to know. */
@@ -39,11 +40,9 @@ export class RandomWalk implements Strategy {
 
 /** A uniformly drawn enabled thread, or -1. */
 export function pickUniform(engine: Engine, random: Prng): number {
-  let n = 0;
-  for (let t = 0; t < engine.width; t++) if (engine.isLive(t) && engine.isEnabled(t)) n++;
+  const n = engine.listEnabled(enabled);
   if (n === 0) return -1;
-  let k = n === 1 ? 0 : random.below(n);
-  for (let t = 0; t < engine.width; t++)
-    if (engine.isLive(t) && engine.isEnabled(t) && k-- === 0) return t;
-  return -1;
+  return enabled[n === 1 ? 0 : random.below(n)];
 }
+
+const enabled = new Uint8Array(MAX_THREADS);

@@ -7,13 +7,8 @@
  */
 
 import { engine, type Kernel } from './engine.ts';
+import { iteratorOf } from './iterator.ts';
 import { MAX_THREADS } from './op.ts';
-
-function iteratorOf<T>(next: () => IteratorResult<void, T>): Kernel<T> {
-  const iterator = { next, return: next, throw: next, [Symbol.iterator]: () => iterator };
-  // The one cast: `yield*` needs the iterator protocol only, never the rest of a generator.
-  return iterator as unknown as Kernel<T>;
-}
 
 const given: IteratorReturnResult<unknown> = { done: true, value: undefined };
 const givenIterator = iteratorOf(() => given);
@@ -29,14 +24,15 @@ type Then = (a: unknown, b: unknown, result: number) => unknown;
 
 const noThen: Then = () => undefined;
 const thens: Then[] = new Array<Then>(MAX_THREADS).fill(noThen);
+const steps: Kernel<number>[] = new Array<Kernel<number>>(MAX_THREADS).fill(engine.step);
 const firsts: unknown[] = new Array<unknown>(MAX_THREADS).fill(null);
 const seconds: unknown[] = new Array<unknown>(MAX_THREADS).fill(null);
 const computed: IteratorReturnResult<unknown> = { done: true, value: undefined };
 
 const thenIterator = iteratorOf<unknown>(() => {
-  const step = engine.step.next();
-  if (step.done !== true) return step;
   const t = engine.current;
+  const step = steps[t].next();
+  if (step.done !== true) return step;
   computed.value = thens[t](firsts[t], seconds[t], step.value);
   return computed;
 });
@@ -46,13 +42,14 @@ const thenIterator = iteratorOf<unknown>(() => {
  * does is atomic with the operation, as what stands behind a `yield*`.
  */
 export function andThen<A, B, T>(
-  _step: Kernel<number>,
+  step: Kernel<number>,
   then: (a: A, b: B, result: number) => T,
   a: A,
   b: B,
 ): Kernel<T> {
   const t = engine.current;
-  // The three belong together, and come back together.
+  // These belong together, and come back together.
+  steps[t] = step;
   thens[t] = then as Then;
   firsts[t] = a;
   seconds[t] = b;

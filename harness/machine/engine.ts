@@ -12,6 +12,7 @@
 
 import { applyEffect } from './effects.ts';
 import { isEnabledIn } from './enabled.ts';
+import { iteratorOf } from './iterator.ts';
 import { EventLog } from './log.ts';
 import type { StoreBuffers } from './store-buffer.ts';
 import { InitState } from './init-state.ts';
@@ -130,22 +131,14 @@ export class Engine {
   constructor(maxSteps = 20000) {
     this.maxSteps = maxSteps;
     this.log = new EventLog(maxSteps + 1);
-    const answer = (): IteratorResult<void, number> => {
+    this.step = iteratorOf(() => {
       if (this.suspend) {
         this.suspend = false;
         return this.suspended;
       }
       this.doneResult.value = this.result;
       return this.doneResult;
-    };
-    const iterator = {
-      next: answer,
-      return: answer,
-      throw: answer,
-      [Symbol.iterator]: () => iterator,
-    };
-    // The one cast: `yield*` needs the iterator protocol only, never the rest of a generator.
-    this.step = iterator as unknown as Kernel<number>;
+    });
   }
 
   // ---- objects ----
@@ -348,6 +341,14 @@ export class Engine {
     const kind = this.pKind[t];
     if (MAY_BLOCK[kind] === 0) return true;
     return this.enabledIn(this.state[this.pObj[t]], t, kind);
+  }
+
+  /** Fills in the threads that could go next, in order, and answers how many there are. */
+  listEnabled(threads: Uint8Array): number {
+    let n = 0;
+    for (let t = 0; t < this.width; t++)
+      if (this.slot[t] === LIVE_SLOT && this.isEnabled(t)) threads[n++] = t;
+    return n;
   }
 
   /** The same for a given state of the object (the state before some event). */

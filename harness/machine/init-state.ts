@@ -10,7 +10,7 @@ import { Snapshot, beginThreads } from './snapshot.ts';
 const FIRST = MAX_THREADS * OBJECTS_PER_THREAD;
 
 /** Init runs this often before it is worth keeping what it builds: many explorations end sooner. */
-const RUNS_BEFORE_KEEPING = 4;
+const RUNS_BEFORE_KEEPING = 12;
 
 /** The published operation of a pseudo-thread that init started. */
 interface Started {
