@@ -205,6 +205,14 @@ export const FLAGS: readonly FlagSpec[] = [
     verbs: ['explore'],
     help: 'save a long exploration every 10 s; continue it if the file is there',
   },
+  {
+    name: 'counts',
+    type: 'text',
+    value: 'FILE',
+    verbs: ['run'],
+    help: 'compare the numbers of traces with those in a file',
+  },
+  { name: 'pin', type: 'switch', verbs: ['run'], help: 'write the numbers of traces to --counts' },
   { name: 'bail', type: 'switch', verbs: ['run'], help: 'stop after the first failure' },
   {
     name: 'reporter',

@@ -1,11 +1,13 @@
 /** `lostwake run`: cases on targets, in the formats asked for. */
 
+import { existsSync } from 'node:fs';
 import { availableParallelism, release } from 'node:os';
 import { jsonReporter } from '../report/json.ts';
 import type { Reporter, ReporterOptions, Write } from '../report/reporter.ts';
 import { tapReporter } from '../report/tap.ts';
 import { textReporter } from '../report/text.ts';
 import { outcomeWords } from '../report/words.ts';
+import { compareCounts, countsOf, pinCounts, readCounts, type Counts } from '../runner/counts.ts';
 import { openCatalog } from '../runner/catalog.ts';
 import { readKnownFailures } from '../runner/known.ts';
 import { outcomeOf, type RunReport } from '../runner/result.ts';
@@ -67,6 +69,11 @@ export async function runVerb(line: CommandLine, place: Place): Promise<Ending> 
     known: readKnownFailures(casesFolder),
     environment: environmentOf(line),
   };
+  const path = line.text('counts');
+  if (line.has('pin') && path === undefined)
+    throw new UsageError('Cannot use --pin without --counts FILE: it says where');
+  const pinned =
+    path !== undefined && (existsSync(path) || !line.has('pin')) ? readCounts(path) : {};
   const outputs = openOutputs(line, place);
   try {
     const report = await runWatched({ request, catalog, outputs, line, place });
@@ -74,10 +81,26 @@ export async function runVerb(line: CommandLine, place: Place): Promise<Ending> 
       reporter.end(report);
       file?.finish();
     }
-    return endingFor(report);
+    const ending = endingFor(report);
+    if (path === undefined || ending.code !== OK) return ending;
+    return line.has('pin') ? pin(path, report, pinned) : compared(path, report, pinned, place);
   } finally {
     for (const { file } of outputs) file?.abandon();
   }
+}
+
+function pin(path: string, report: RunReport, pinned: Counts): Ending {
+  pinCounts(path, countsOf(report), pinned);
+  return ended(OK);
+}
+
+/** Numbers of traces beside those of the file: another number is a failure. */
+function compared(path: string, report: RunReport, pinned: Counts, place: Place): Ending {
+  const { changed, unpinned } = compareCounts(countsOf(report), pinned);
+  for (const text of changed) place.out.line(text);
+  if (unpinned > 0) place.out.line(`${unpinned} counts are not in ${path}: --pin adds them`);
+  if (changed.length === 0) return ended(OK);
+  return ended(FAILED, `${changed.length} counts differ from ${path}; --pin takes the new ones`);
 }
 
 async function runWatched({ request, catalog, outputs, line, place }: Watched): Promise<RunReport> {
