@@ -74,7 +74,7 @@ function tooShort(facts: AioFacts, record: CallRecord): Finding[] {
   return [findingOf('WAKEUP', 'early-return', message, [record])];
 }
 
-/** A signal, or the end of the context. */
+/** A signal (there may be injected ones), or the end of the context. */
 function hasReason(facts: AioFacts, record: CallRecord): boolean {
   const context = contextOf(facts, record);
   return hasSignals(facts) || context === null || !isSurelyAlive(facts, context, record);
@@ -82,6 +82,7 @@ function hasReason(facts: AioFacts, record: CallRecord): boolean {
 
 function hasSignals(facts: AioFacts): boolean {
   const { history } = facts.world;
+  if (history.hasFaults === true) return true;
   return history.calls.some(({ call }) => call.name === 'kill' || call.name === 'exit_group');
 }
 

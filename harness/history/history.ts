@@ -27,6 +27,8 @@ export interface History {
    * Host: program order and what the observer saw.
    */
   readonly before: (a: CallRecord, b: CallRecord) => boolean;
+  /** Signals, faults and failed allocations may have been injected that no call of the program explains. */
+  readonly hasFaults?: boolean;
   readonly model?: ModelDetail;
 }
 

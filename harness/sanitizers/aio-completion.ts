@@ -130,7 +130,9 @@ export class AioCompletion {
     k.target = e.of;
     for (const other of this.state.kiocbs.values()) {
       if (other === k) return;
-      const isOpen = other.completed === 0 && !other.byCancel && !other.byCancelAll;
+      // It rests with a part of its bytes, and waits for room for the others.
+      const rests = other.runner < 0 && other.answer === EIOCBRETRY && other.completed === 0;
+      const isOpen = rests && other.moved < other.size && !other.byCancel && !other.byCancelAll;
       if (other.target === null || other.target !== e.of || !isOpen) continue;
       const message = `${memName(k.mem)} writes ${e.value} bytes into the middle of what ${memName(other.mem)} writes`;
       this.add('LEDGER', 'A-I23 / overtaken', message);

@@ -321,9 +321,9 @@ const plants: readonly Plant[] = [
   },
   {
     rule: 'A-I23: what was begun first is finished first',
-    bad: 'accepted; second; kiocb.wrote k 3 file; kiocb.wrote k2 10 file',
+    bad: 'accepted; second; kiocb.consumed k 3; kiocb.wrote k 3 file; waits; kiocb.wrote k2 10 file',
     finding: 'LEDGER A-I23 / overtaken',
-    clean: 'accepted; second; kiocb.wrote k 3 file; event; kiocb.wrote k2 10 file',
+    clean: 'accepted; second; kiocb.consumed k 3; kiocb.wrote k 3 file; kiocb.wrote k2 10 file',
   },
   {
     rule: 'A-I24: one write, one datagram',

@@ -273,6 +273,7 @@ export class ModelRun implements Scenario {
       target: `model:${this.kernel.spec}`,
       calls: records,
       before: (a, b) => a.end < b.start || (a.thread === b.thread && a.index < b.index),
+      ...(this.options.faults > 0 ? { hasFaults: true } : {}),
     };
   }
 
