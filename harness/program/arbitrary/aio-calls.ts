@@ -171,10 +171,10 @@ export const reap: AioStep = (actor) => {
   const ctx = pickContext(actor);
   if (ctx === null) return [];
   const min = pickWeighted(draw, [
-    [62, 1],
-    [20, 2],
-    [13, 0],
-    [5, 3],
+    [68, 1],
+    [16, 2],
+    [12, 0],
+    [4, 3],
   ]);
   const nr = pickWeighted(draw, [
     [45, Math.max(1, min)],
@@ -183,10 +183,10 @@ export const reap: AioStep = (actor) => {
     [2, 0],
   ]);
   const timeout = pickWeighted(draw, [
-    [70, -1],
-    [16, 0],
-    [9, 1],
-    [5, 10],
+    [77, -1],
+    [12, 0],
+    [7, 1],
+    [4, 10],
   ]);
   const args: Arg[] = [ctx, int(min), int(nr), int(timeout)];
   if (chance(draw, 8)) {

@@ -54,7 +54,7 @@ const destroyer: Role = [
   [1, exit],
 ];
 const signaller: Role = [
-  [3, submitAndSignal],
+  [6, submitAndSignal],
   [2, kill],
   [1, submit],
   [1, write],
@@ -128,7 +128,12 @@ export function generateAioProgram(draw: Draw, options: ProgramOptions): Program
   // Those who submit first, wherever they stand: the others can name their requests.
   for (const i of bySubmission(roles)) {
     const actor = actorOf(world, requests, i, first);
-    lists[i] = generateThread(actor, roles[i], chooseLength(draw, callBounds, threads));
+    lists[i] = generateThread(
+      actor,
+      roles[i],
+      chooseLength(draw, callBounds, threads),
+      callBounds.max,
+    );
   }
   const meta = options.profile.aio.model ? generateMeta(draw, [init, ...lists].flat()) : [];
   return { name: '', meta, init, threads: lists, expect: [] };
@@ -185,7 +190,8 @@ function bySubmission(roles: readonly Role[]): readonly number[] {
   return [...roles.keys()].sort((a, b) => Number(submits(roles[b])) - Number(submits(roles[a])));
 }
 
-function generateThread(actor: AioActor, role: Role, count: number): Call[] {
+/** Calls until there are so many; a step that makes two is not cut while there are at most `max`. */
+function generateThread(actor: AioActor, role: Role, count: number, max: number): Call[] {
   const { draw } = actor.world;
   const calls: Call[] = [];
   for (let tries = 0; calls.length < count && tries < TRIES; tries++) {
@@ -195,5 +201,5 @@ function generateThread(actor: AioActor, role: Role, count: number): Call[] {
   // A role that finds nothing to do.
   for (let tries = 0; calls.length === 0 && tries < TRIES; tries++)
     calls.push(...pickWeighted(draw, mixed)(actor));
-  return calls.length === 0 ? [...sleep(actor)] : calls.slice(0, Math.max(1, count));
+  return calls.length === 0 ? [...sleep(actor)] : calls.slice(0, Math.max(1, max));
 }
