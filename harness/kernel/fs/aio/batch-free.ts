@@ -17,6 +17,7 @@ export function giveBack(ctx: Kioctx, batch: Batch): void {
     plainWrite(k.guard, site);
     listDelInit(k.link);
     announce('kiocb.listed', k, 0, site);
+    plainWrite(ctx.reqsGuard, site);
     ctx.reqsActive--;
     announce('kiocb.freed', k, ctx.reqsActive, site);
     kfree(k.mem, site);

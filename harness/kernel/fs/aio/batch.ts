@@ -60,6 +60,7 @@ export function admit(ctx: Kioctx, batch: Batch, allocated: number, avail: numbe
   if (kept === 0) announceCtx('submit.full', ctx, avail + ctx.reqsActive, site);
   for (const k of batch.list) {
     linkActive(ctx, k, site);
+    plainWrite(ctx.reqsGuard, site);
     ctx.reqsActive++;
     announce('kiocb.admitted', k, ctx.reqsActive, site);
   }

@@ -126,6 +126,7 @@ export function* reallyPut(k: Kiocb, site: string): Kernel<void> {
   if (k.iovecMem !== null) kfree(k.iovecMem, 'really_put_req');
   kfree(k.mem, 'really_put_req');
   plainWrite(ctx.guard, site);
+  plainWrite(ctx.reqsGuard, 'really_put_req');
   ctx.reqsActive--;
   announce('kiocb.freed', k, ctx.reqsActive, site);
   if (ctx.reqsActive === 0 && (yield* read(ctx.dead, 'really_put_req')) !== 0)
@@ -180,7 +181,7 @@ export function* putCtx(ctx: Kioctx, site: string): Kernel<void> {
 
 /** __put_ioctx() (A-R23). */
 export function* freeCtx(ctx: Kioctx): Kernel<void> {
-  plainRead(ctx.guard, 'put_ioctx-1');
+  plainRead(ctx.reqsGuard, 'put_ioctx-1');
   bugOn(ctx.reqsActive !== 0, 'put_ioctx-1', 'a context is freed with requests in flight');
   yield* cancelDelayedWork(ctx.wq, 'put_ioctx-2');
   yield* aio.parts.settleWork(ctx, 'put_ioctx-3');

@@ -156,6 +156,8 @@ export class Kioctx {
 
   // under lock
   readonly guard: Guarded;
+  /** reqs_active alone: the final put looks at it without the lock. */
+  readonly reqsGuard: Guarded;
   reqsActive = 0;
   /** active_reqs, newest first. */
   readonly active = new List<Kiocb>();
@@ -180,6 +182,7 @@ export class Kioctx {
     this.wait = newWaitQueue('ctx.wait', this.mem, true);
     this.lock = newSpinLock('ctx_lock', this.mem);
     this.guard = new Guarded('kioctx', this.mem);
+    this.reqsGuard = new Guarded('reqs_active', this.mem);
     this.anyKicked = newWord('ctx.run_list', 0, this.mem);
     this.wq = newDelayedWork(
       aioQueue(),

@@ -156,6 +156,7 @@ function* tryGetRequest(ctx: Kioctx): Kernel<Kiocb | null> {
   const admitted = ctx.reqsActive < room;
   if (admitted) {
     listAdd(k.link, ctx.active);
+    plainWrite(ctx.reqsGuard, site);
     ctx.reqsActive++;
     announce('kiocb.admitted', k, ctx.reqsActive, site);
   } else announceCtx('submit.full', ctx, room, site);
