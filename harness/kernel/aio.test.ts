@@ -235,6 +235,7 @@ t.test('an event that cannot be stored is out of the ring all the same', async (
     'the third is lost=0',
     'two fit, two are needed=a:EAGAIN b:EAGAIN',
     'nobody learns of the third=0',
+    'COUNT A-R53',
     'LOST-EVENT A-I6 / efault',
   ]);
 });
