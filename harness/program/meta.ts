@@ -79,7 +79,12 @@ export const META: readonly MetaRow[] = [
     form: /^[1-9][0-9]{0,5}$/,
     example: '3',
   },
-  { key: 'faults', meaning: 'injected failures per thread: allocations, copies, signals', form: count, example: '1' },
+  {
+    key: 'faults',
+    meaning: 'injected failures per thread: allocations, copies, signals',
+    form: count,
+    example: '1',
+  },
   {
     key: 'memory',
     meaning: 'how stores reach memory: at once, or through store buffers as on x86',
