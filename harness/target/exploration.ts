@@ -7,15 +7,18 @@ import type { Branch } from '../explore/frontier.ts';
 import { Replay } from '../explore/replay.ts';
 import type { StrategyEntry } from '../explore/strategies.ts';
 import { formatSchedule, parseSchedule, scheduleOf } from '../explore/token.ts';
-import { signatureOf, type Finding, type History, type Result } from '../history/history.ts';
+import { signatureOf, type Finding, type History } from '../history/history.ts';
 import { engine, type EndReason, type Strategy } from '../machine/index.ts';
 import { programHash } from '../program/print.ts';
 import type { Program } from '../program/program.ts';
-import { formatResult, outcomeText } from '../program/values.ts';
+import { outcomeText } from '../program/values.ts';
 import { Sanitizers, type SanitizerFinding } from '../sanitizers/index.ts';
 import { confirm } from './confirm.ts';
+import { historyKey, orderKey } from './history-key.ts';
 import type { ModelRun } from './model-run.ts';
 import type { Behaviour, FoundFinding, Observation, RunOptions } from './target.ts';
+
+const NO_FINDINGS: readonly Finding[] = [];
 
 /** Steps of one execution before it is given up as endless. */
 export const DEFAULT_MAX_STEPS = 5000;
@@ -71,7 +74,8 @@ export class Exploration {
   private readonly sanitizers = shared;
   private readonly outcomes = new Map<string, Tally<Shown>>();
   private readonly findings = new Map<string, Tally<Noted>>();
-  /** What the checks said of a history, by everything they can see of it. */
+  /** Histories to which no check objected, and what they said of the others. */
+  private readonly clean = new Set<string>();
   private readonly judged = new Map<string, readonly Finding[]>();
   private readonly traces = new Set<number>();
   private readonly lessons: string[] = [];
@@ -263,12 +267,14 @@ export class Exploration {
   private check(history: History): readonly Finding[] {
     const { checks } = this.options;
     if (checks === undefined) return [];
+    const order = orderKey(history);
+    if (this.clean.has(order)) return NO_FINDINGS;
     const key = historyKey(history);
     let verdict = this.judged.get(key);
-    if (verdict === undefined) {
-      verdict = checks(history, this.program);
-      this.judged.set(key, verdict);
-    }
+    if (verdict !== undefined) return verdict;
+    verdict = checks(history, this.program);
+    if (verdict.length === 0) this.clean.add(order);
+    else this.judged.set(key, verdict);
     return verdict;
   }
 
@@ -354,24 +360,4 @@ function recount(map: Map<string, { times: number }>, sightings: readonly Sighti
     if (tally !== undefined) tally.times += times;
   }
   for (const tally of map.values()) tally.times = Math.max(1, tally.times);
-}
-
-/** Everything that a check can ask of a history: results, ranks of starts and ends, virtual times. */
-function historyKey(history: History): string {
-  const points: { readonly at: number; readonly id: string }[] = [];
-  for (const [i, record] of history.calls.entries()) {
-    if (record.thread < 0) continue;
-    points.push({ at: record.start, id: `${i}(` }, { at: record.end, id: `${i})` });
-  }
-  points.sort((a, b) => a.at - b.at);
-  const results = history.calls.map((r) => {
-    return `${formatResult(r.result)}${contentOf(r.result)}@${r.elapsed?.ms ?? 0}`;
-  });
-  return `${points.map((p) => p.id).join('')};${results.join(';')}`;
-}
-
-/** What a result says beyond its text. */
-function contentOf(result: Result): string {
-  if (result.kind === 'bytes') return result.data;
-  return result.kind === 'completions' ? JSON.stringify(result.events) : '';
 }
