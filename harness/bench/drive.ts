@@ -58,7 +58,10 @@ export function driveStrategy(
   return { executions, steps, operations, seconds: (performance.now() - started) / 1000 };
 }
 
-/** The same program with fast-check's scheduler() choosing who takes the next step. */
+/**
+ * The same program with fast-check's scheduler() choosing who takes the next step. Every run builds its state anew, as
+ * there is no other way to start from a known one with it.
+ */
 export async function driveFastCheck(scenario: Scenario, seconds: number): Promise<Measured> {
   engine.observer = NO_OBSERVER;
   let executions = 0;
