@@ -304,7 +304,7 @@ t.test('an event, an edge for two and a level for both', async (t) => {
     ],
   });
   t.same(one.outcomes, ['g=a:1, stored=r:IN, w=1'], 'A-L20');
-  t.same(one.findings, ['ACCOUNT A-I13']);
+  t.same(one.findings, []);
 
   const two = (events: number, other: AioBody): AioSeen =>
     explored({
