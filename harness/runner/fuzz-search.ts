@@ -40,8 +40,8 @@ export function effortFor(profile: KernelProfile, exact: number): Effort {
     before: 80,
     exact: Math.min(exact, 500),
     after: 120,
-    again: { before: 60, exact: Math.min(exact, 200), after: 60 },
-    budget: 12_000,
+    again: { before: 40, exact: Math.min(exact, 150), after: 40 },
+    budget: 10_000,
   };
 }
 

@@ -87,7 +87,7 @@ const casts: readonly Weighted<readonly Role[]>[] = [
   [3, [submitter, destroyer, reaper]],
   [3, [submitter, producer, reaper]],
   [3, [producer, producer, submitter]],
-  [7, [reaper, signaller, reaper]],
+  [9, [reaper, signaller, reaper]],
   [2, [producer, destroyer, submitter]],
   [2, [submitter, submitter, canceller]],
   [1, [canceller, canceller, producer]],
@@ -171,8 +171,8 @@ function actorOf(
 function chooseThreads(draw: Draw, bounds: Bounds): number {
   const wanted = pickWeighted(draw, [
     [10, 1],
-    [48, 2],
-    [39, 3],
+    [43, 2],
+    [44, 3],
     [3, 4],
   ]);
   return Math.max(bounds.min, Math.min(wanted, bounds.max, 4));

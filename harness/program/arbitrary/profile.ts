@@ -55,7 +55,7 @@ function aioOf(kernel: KernelId): AioProfile {
           ? 100
           : kernel.patches.length > 0
             ? 92
-            : 60,
+            : 66,
     model: isAioModel(kernel),
     epollWait: has('aio-epoll-wait'),
     fallback: has('aio-fallback-nonblock'),
