@@ -13,8 +13,6 @@ import { exploreShared } from './shared-exploration.ts';
 const CASES: readonly (readonly [name: string, kernel: string])[] = [
   ['bugs/E-B02', '2.5.44+sys_epoll-v11'],
   ['bugs/E-B47', '2.6.20'],
-  ['bugs/E-B54', '2.6.20'],
-  ['epoll_wait/epoll_wait15', '2.6.20'],
 ];
 
 /** Has 275 424 traces. */
@@ -98,12 +96,12 @@ t.test('an exploration that is interrupted again and again comes to the same end
   const request = { kernel, hz: undefined, program, jobs: 2, saveEvery: 50 };
   let last: Behaviour | null = null;
   let rounds = 0;
-  for (let limit = 300; last?.complete !== true; limit += 300, rounds++) {
+  for (let limit = 600; last?.complete !== true; limit += 600, rounds++) {
     const checkpoint = new Checkpoint(path, kernel, program, options);
     last = await exploreShared({ ...request, options: { ...options, runs: limit }, checkpoint });
     t.equal(existsSync(path), !last.complete, 'the file is there as long as something is left');
   }
-  t.equal(rounds, 5, 'interrupted at 300, 600, 900 and 1200 executions');
+  t.equal(rounds, 3, 'interrupted at 600 and 1200 executions');
   t.strictSame(told(last), told(alone));
 });
 
