@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { suggestion, UsageError } from '../runner/usage-error.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 
-export const VERBS = ['run', 'list', 'explore', 'fuzz', 'replay'] as const;
+export const VERBS = ['run', 'list', 'explore', 'fuzz', 'merge', 'replay'] as const;
 export type Verb = (typeof VERBS)[number];
 
 type FlagType = 'text' | 'count' | 'seconds' | 'switch' | 'choice';
@@ -195,8 +195,23 @@ export const FLAGS: readonly FlagSpec[] = [
     short: 'j',
     least: 1,
     most: 64,
-    verbs: ['run', 'explore'],
-    help: 'worker threads; default: the processors (run), 1 (explore)',
+    verbs: ['run', 'explore', 'fuzz'],
+    help: 'worker threads; default: the processors (run, fuzz), 1 (explore)',
+  },
+  {
+    name: 'shard',
+    type: 'text',
+    value: 'I/N',
+    verbs: ['fuzz'],
+    help: 'only part I of N parts of what a seed generates; see merge',
+  },
+  {
+    name: 'output',
+    type: 'text',
+    value: 'FILE',
+    short: 'o',
+    verbs: ['fuzz', 'merge'],
+    help: 'write the result as JSON, for merge',
   },
   {
     name: 'checkpoint',
@@ -259,6 +274,10 @@ export const VERB_HELP: Readonly<Record<Verb, { readonly usage: string; readonly
     fuzz: {
       usage: 'lostwake fuzz --kernel SPEC',
       about: 'Generates programs and shrinks what they find.',
+    },
+    merge: {
+      usage: 'lostwake merge FILE ...',
+      about: 'Joins results of "fuzz --output", as of shards, and saves the best program of each.',
     },
     replay: {
       usage: 'lostwake replay NAME|FILE.prog',

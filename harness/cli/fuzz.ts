@@ -1,19 +1,24 @@
 /** `lostwake fuzz`: seed first, each finding as it is found, the command that replays the last one last. */
 
 import { randomInt } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { counterexampleText } from '../report/counterexample.ts';
 import { loadKnownBugs } from '../runner/bug-index.ts';
 import { openCatalog } from '../runner/catalog.ts';
 import { fuzz, type FuzzFinding, type FuzzOptions, type FuzzResult } from '../runner/fuzz.ts';
+import { fuzzFile, fuzzFileText, shardText } from '../runner/fuzz-file.ts';
+import type { Shard } from '../runner/fuzz-plan.ts';
 import { chooseTargets, selectorOf } from '../runner/targets.ts';
 import { UsageError } from '../runner/usage-error.ts';
 import { strategyOf, timersOf } from './shared-flags.ts';
 import { BROKEN, FAILED, OK, ended, type Ending } from './exit-codes.ts';
 import type { CommandLine } from './flags.ts';
 import type { Place } from './main.ts';
-import { ProgressLine, textWidth } from './output.ts';
+import { ProgressLine, WholeFile, textWidth } from './output.ts';
 
+/** Where counterexamples are saved. */
+export const FUZZ_FOLDER = join('reports', 'fuzz');
 const DEFAULT_SECONDS = 60;
 const EXECUTIONS_PER_PROGRAM = 2000;
 const STEPS_PER_EXECUTION = 2000;
@@ -22,6 +27,27 @@ export async function fuzzVerb(line: CommandLine, place: Place): Promise<Ending>
   if (line.words.length > 0)
     throw new UsageError(`Cannot fuzz "${line.words[0]}": programs are generated; give --kernel`);
   const options = await optionsOf(line);
+  const output = line.text('output');
+  const file = output === undefined ? null : new WholeFile(output);
+  try {
+    const result = await fuzzWatched(options, line, place);
+    file?.write(fuzzFileText(fuzzFile(options, result)));
+    file?.finish();
+    place.out.write(summary(result));
+    if (result.broken !== undefined) return ended(BROKEN, result.broken);
+    return result.findings.length > 0
+      ? ended(FAILED, `${result.findings.length} findings`)
+      : ended(OK);
+  } finally {
+    file?.abandon();
+  }
+}
+
+async function fuzzWatched(
+  options: FuzzOptions,
+  line: CommandLine,
+  place: Place,
+): Promise<FuzzResult> {
   const progress = new ProgressLine(line.has('quiet'));
   const started = performance.now();
   let readerGone = false;
@@ -44,11 +70,7 @@ export async function fuzzVerb(line: CommandLine, place: Place): Promise<Ending>
     await loadKnownBugs(),
   );
   progress.clear();
-  place.out.write(summary(result));
-  if (result.broken !== undefined) return ended(BROKEN, result.broken);
-  return result.findings.length > 0
-    ? ended(FAILED, `${result.findings.length} findings`)
-    : ended(OK);
+  return result;
 }
 
 async function optionsOf(line: CommandLine): Promise<FuzzOptions> {
@@ -66,6 +88,7 @@ async function optionsOf(line: CommandLine): Promise<FuzzOptions> {
   const seconds = line.milliseconds('time');
   const preemptions = line.count('preemptions');
   const timers = timersOf(line);
+  const shard = shardOf(line);
   const hz = line.count('hz') ?? 1000;
   if (hz === 0) throw new UsageError('Cannot use --hz 0: at least one tick per second is wanted');
   return {
@@ -82,11 +105,30 @@ async function optionsOf(line: CommandLine): Promise<FuzzOptions> {
     faults: line.count('faults') ?? 0,
     maxSteps: line.count('max-steps') ?? STEPS_PER_EXECUTION,
     hz,
-    folder: join('reports', 'fuzz'),
+    folder: FUZZ_FOLDER,
+    jobs: line.count('jobs') ?? availableParallelism(),
     ignore: line.all('ignore'),
+    ...(shard === undefined ? {} : { shard }),
     ...(timers === undefined ? {} : { timers }),
     ...(preemptions === undefined ? {} : { preemptions }),
   };
+}
+
+const MOST_SHARDS = 10_000;
+
+/** `2/3`; shards of one seed have no program in common, those of a fresh seed each nothing to do with each other. */
+function shardOf(line: CommandLine): Shard | undefined {
+  const text = line.text('shard');
+  if (text === undefined) return undefined;
+  const match = /^(\d{1,6})\/(\d{1,6})$/.exec(text);
+  const [index, of] = [Number(match?.[1]), Number(match?.[2])];
+  if (match === null || index < 1 || index > of || of > MOST_SHARDS)
+    throw new UsageError(
+      `Cannot use --shard "${text}": I/N is wanted, with I from 1 to N and N up to ${MOST_SHARDS}`,
+    );
+  if (line.count('seed') === undefined)
+    throw new UsageError('Cannot use --shard without --seed: all parts need the same one');
+  return { index, of };
 }
 
 function header(o: FuzzOptions): string {
@@ -96,7 +138,7 @@ function header(o: FuzzOptions): string {
     ...(o.until === Infinity ? [] : [`${o.until} findings`]),
   ];
   return (
-    `seed ${o.seed}, kernel ${o.kernel}, ${o.strategy}, up to ${o.threads} threads of ${o.calls} calls, ` +
+    `seed ${o.seed}${o.shard === undefined ? '' : `, shard ${shardText(o.shard)}`}, kernel ${o.kernel}, ${o.strategy}, up to ${o.threads} threads of ${o.calls} calls, ` +
     `timers ${o.timers ?? 'idle unless said'}, faults ${o.faults}, hz ${o.hz}; until ${limits.join(' or ')}`
   );
 }

@@ -47,14 +47,19 @@ export function findingProgram(
   };
 }
 
-/** Writes the program whole or not at all, and answers the path. Names are made from the signature. */
-export function saveProgram(folder: string, signature: string, program: Program): string {
+/** Where a finding is saved; the name is made from its signature. */
+export function programPath(folder: string, signature: string): string {
   const name = signature
     .replace(/[^A-Za-z0-9.]+/g, '-')
     .replace(/^-|-$/g, '')
     .toLowerCase();
+  return join(folder, `${name}.prog`);
+}
+
+/** Writes the program whole or not at all, and answers the path. */
+export function saveProgram(folder: string, signature: string, program: Program): string {
+  const path = programPath(folder, signature);
   mkdirSync(folder, { recursive: true });
-  const path = join(folder, `${name}.prog`);
   const temporary = `${path}.part`;
   writeFileSync(temporary, printProgram(program));
   renameSync(temporary, path);

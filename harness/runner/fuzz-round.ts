@@ -1,0 +1,371 @@
+/**
+ * One round of fuzzing: the programs of one fast-check seed until one of them shows something new, which is then
+ * shrunk. What a round comes to is a function of its number, the seed, and the signatures that are known before it.
+ */
+
+import * as fc from 'fast-check';
+import { makesDescriptors, syscallOf } from '../abi/index.ts';
+import { checkHistory } from '../check/checks.ts';
+import { mixSeed } from '../explore/prng.ts';
+import { signatureOf, type Finding } from '../history/history.ts';
+import type { CounterexampleView } from '../history/counterexample.ts';
+import { arbitraryProgram, profileOf, type KernelProfile } from '../program/arbitrary/index.ts';
+import { metaOf } from '../program/meta.ts';
+import type { Program } from '../program/program.ts';
+import { modelTarget, type ModelTarget } from '../target/model.ts';
+import type { Behaviour, FoundFinding } from '../target/target.ts';
+import { bugIds, type KnownBug } from './bug-index.ts';
+import { effortFor, search, type Effort } from './fuzz-search.ts';
+import { findingProgram, programPath } from './save-finding.ts';
+
+/** What every round of a run has in common. */
+export interface RoundOptions {
+  readonly kernel: string;
+  readonly seed: number;
+  /** Threads and calls per thread at most. */
+  readonly threads: number;
+  readonly calls: number;
+  /** dpor, or a sampling strategy for everything. */
+  readonly strategy: string;
+  /** Executions per program before it is sampled instead of explored. */
+  readonly runs: number;
+  /** When timers fire; default: as the header of a program says, or at idle. */
+  readonly timers?: 'idle' | 'any';
+  readonly faults: number;
+  readonly maxSteps: number;
+  readonly preemptions?: number;
+  readonly hz: number;
+  /** Where counterexamples are saved. */
+  readonly folder: string;
+  /** Detectors to leave out. */
+  readonly ignore: readonly string[];
+}
+
+/** Programs of a round, if none of them shows anything new. */
+export const ROUND_SIZE = 50;
+
+/** What somebody is told to do with a round. */
+export interface RoundOrder {
+  /**
+   * scout: look for something new; hunt: and shrink it; shrink: the first program is known to show something, so
+   * it is run even if no more programs are wanted.
+   */
+  readonly kind: 'scout' | 'hunt' | 'shrink';
+  readonly round: number;
+  /** Programs of the round, from 0: the first, and the one after the last. */
+  readonly from: number;
+  readonly to: number;
+  /** Signatures that say nothing new. */
+  readonly known: readonly string[];
+}
+
+/** What one program cost. */
+export interface Tried {
+  readonly executions: number;
+  readonly complete: boolean;
+}
+
+/** What was seen of the programs of an order. */
+export interface Scouted {
+  readonly tried: readonly Tried[];
+  /** The signature that is new; the last program shows it. */
+  readonly hit: string | null;
+  /** The harness contradicted itself in the last program. */
+  readonly broken: Broken | null;
+  /** Each signature of which it mattered that it is not known, and the program where it mattered first. */
+  readonly asked: readonly (readonly [signature: string, program: number])[];
+}
+
+/** What the harness said of a program, if it knows which. */
+export interface Broken {
+  readonly message: string;
+  readonly program?: Program;
+}
+
+/** A shrunk finding. */
+export interface Caught {
+  readonly signature: string;
+  readonly finding: Finding;
+  /** Catalogued bugs with this signature: `E-B2`. */
+  readonly ids: readonly string[];
+  /** Shrunk. */
+  readonly program: Program;
+  /** The same with everything in its header that a replay needs. */
+  readonly saved: Program;
+  /** Calls before and after shrinking. */
+  readonly callsFound: number;
+  readonly schedule: string;
+  readonly complete: boolean;
+  readonly view: CounterexampleView;
+  /** The file to save it in, and the command that replays it. */
+  readonly file: string;
+  readonly replay: string;
+}
+
+/** What is said of an order while it is carried out; `end` comes last. */
+export type RoundNews =
+  | {
+      readonly kind: 'progress';
+      readonly programs: number;
+      readonly executions: number;
+      /** `shrinking KASAN-UAF ...`, or nothing. */
+      readonly doing: string;
+    }
+  /** Something is found, and will be shrunk. */
+  | { readonly kind: 'hit'; readonly scouted: Scouted }
+  | {
+      readonly kind: 'end';
+      readonly scouted: Scouted;
+      readonly caught: Caught | null;
+      /** Executions for shrinking. */
+      readonly spent: number;
+      /** The harness contradicted itself while shrinking. */
+      readonly broken: Broken | null;
+    };
+
+/** Places of the integers by which a run is told to come to its end. */
+export const Halt = {
+  /** Not zero: no more programs. */
+  PROGRAMS: 0,
+  /** Not zero: no more shrinking either. */
+  SHRINKING: 1,
+} as const;
+
+/** Calls at the end of a sequential counterexample that are told step by step; what stands before stays in init. */
+const CALLS_TOLD = 4;
+
+/** Carries out one order after the other. */
+export class RoundRunner {
+  private readonly options: RoundOptions;
+  private readonly bugs: readonly KnownBug[];
+  private readonly halt: Int32Array;
+  private readonly target: ModelTarget;
+  private readonly profile: KernelProfile;
+  private readonly effort: Effort;
+
+  constructor(options: RoundOptions, bugs: readonly KnownBug[], halt: Int32Array) {
+    this.options = options;
+    this.bugs = bugs;
+    this.halt = halt;
+    this.target = modelTarget(options.kernel, { hz: options.hz });
+    this.profile = profileOf(this.target.selector);
+    this.effort = effortFor(this.profile, options.runs);
+  }
+
+  /** Gives the event loop a turn between programs, so that Ctrl-C is heard. */
+  async run(order: RoundOrder, say: (news: RoundNews) => void): Promise<void> {
+    const { options } = this;
+    const arbitrary = arbitraryProgram({
+      profile: this.profile,
+      threads: { min: 1, max: options.threads },
+      callsPerThread: { min: 1, max: options.calls },
+    });
+    const hunt = new Hunt(order, say);
+    const property = fc.asyncProperty(arbitrary, async (program) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      return hunt.target === null ? this.scout(program, hunt) : this.shrink(program, hunt);
+    });
+    const details = await fc.check(property, {
+      seed: mixSeed(options.seed, order.round) | 0,
+      path: String(order.from),
+      numRuns: order.to - order.from,
+      endOnFailure: order.kind === 'scout',
+      verbose: 0,
+    });
+    // What a property throws is a failure for fast-check, which has no finding then.
+    if (details.failed && hunt.target === null && hunt.broken === null) {
+      const thrown = details.errorInstance;
+      hunt.broken = { message: thrown instanceof Error ? thrown.message : String(thrown) };
+    }
+    const scouted = hunt.scouted();
+    const caught = hunt.smallest === null ? null : this.caught(hunt, hunt.smallest);
+    const broken = hunt.target === null ? null : hunt.broken;
+    say({ kind: 'end', scouted, caught, spent: hunt.spent, broken });
+  }
+
+  private isHalted(what: number): boolean {
+    return Atomics.load(this.halt, what) !== 0;
+  }
+
+  /** True if the program shows nothing new. */
+  private scout(program: Program, hunt: Hunt): boolean {
+    const sure = hunt.order.kind === 'shrink' && hunt.tried.length === 0;
+    if (hunt.broken !== null || hunt.tried.length >= hunt.order.to - hunt.order.from) return true;
+    if (!sure && this.isHalted(Halt.PROGRAMS)) return true;
+    const behaviour = this.explore(program, (one) => hunt.isKnown(one), this.effort, hunt);
+    const found = hunt.broken === null ? hunt.newOf(behaviour, this.options.ignore) : undefined;
+    hunt.tried.push({ executions: behaviour.executions, complete: behaviour.complete });
+    if (found !== undefined) hunt.aim(program, found, behaviour.complete);
+    hunt.tell();
+    return found === undefined;
+  }
+
+  /** True if the program does not show the finding that is being shrunk. */
+  private shrink(program: Program, hunt: Hunt): boolean {
+    const { target } = hunt;
+    if (this.isHalted(Halt.SHRINKING) || hunt.spent > this.effort.budget) return true;
+    const behaviour = this.explore(program, (one) => one !== target, this.effort.again, hunt);
+    hunt.spent += behaviour.executions;
+    hunt.tell();
+    const found = behaviour.findings.find((f) => signatureOf(f.finding) === target);
+    if (found === undefined) return true;
+    hunt.smallest = { program, found, complete: behaviour.complete };
+    return false;
+  }
+
+  private timersFor(program: Program): 'idle' | 'any' {
+    return this.options.timers ?? (metaOf(program, 'timers') === 'any' ? 'any' : 'idle');
+  }
+
+  private explore(
+    program: Program,
+    uninteresting: (signature: string) => boolean,
+    effort: Effort | Effort['again'],
+    hunt: Hunt,
+  ): Behaviour {
+    const { options } = this;
+    const behaviour = search(this.target, program, effort, {
+      checks: checkHistory,
+      timers: this.timersFor(program),
+      faults: options.faults,
+      maxSteps: options.maxSteps,
+      seed: options.seed,
+      uninteresting,
+      ignore: options.ignore,
+      strategy: options.strategy,
+      ...(options.preemptions === undefined ? {} : { preemptions: options.preemptions }),
+    });
+    // An init that blocks is a program without a meaning, not a harness that is broken.
+    if (behaviour.broken !== undefined && !behaviour.broken.startsWith('The init part')) {
+      const meta = [{ key: 'kernel', value: this.target.selector }, ...program.meta];
+      hunt.broken ??= { message: behaviour.broken, program: { ...program, meta } };
+    }
+    return behaviour;
+  }
+
+  /** What needs no concurrency ends up in init, which is not shown step by step: shown as a thread it is. */
+  private withSteps(smallest: Smallest, hunt: Hunt): Smallest {
+    const { program, found } = smallest;
+    if (program.threads.length > 0) return smallest;
+    const made = program.init.findIndex((call) => {
+      const spec = syscallOf(call.name);
+      return spec === null || !makesDescriptors(spec);
+    });
+    const { init } = program;
+    const at = Math.max(made < 0 ? init.length : made, init.length - CALLS_TOLD);
+    if (at === init.length) return smallest;
+    const told: Program = { ...program, init: init.slice(0, at), threads: [init.slice(at)] };
+    const signature = signatureOf(found.finding);
+    const others = (other: string): boolean => other !== signature;
+    const behaviour = this.explore(told, others, this.effort.again, hunt);
+    hunt.spent += behaviour.executions;
+    const again = behaviour.findings.find((f) => signatureOf(f.finding) === signature);
+    return again === undefined
+      ? smallest
+      : { program: told, found: again, complete: behaviour.complete };
+  }
+
+  private caught(hunt: Hunt, smallest: Smallest): Caught {
+    const { program, found, complete } = this.withSteps(smallest, hunt);
+    const { options } = this;
+    const signature = signatureOf(found.finding);
+    const ids = bugIds(this.bugs, this.target.selector, found.finding);
+    const timers = this.timersFor(program);
+    const file = programPath(options.folder, signature);
+    const replay = `npx lostwake replay ${file}`;
+    const schedule = found.schedule ?? '';
+    const view = this.target.explain(program, {
+      schedule,
+      sentence: found.finding.message,
+      finding: signature,
+      docs: ids,
+      search: `${options.strategy}, seed ${options.seed}, ${complete ? 'this program explored completely' : 'sampled'}; replayed twice`,
+      replay,
+      options: { checks: checkHistory, timers, faults: options.faults },
+    });
+    return {
+      signature,
+      finding: found.finding,
+      ids,
+      program,
+      saved: findingProgram(program, this.target.selector, found, { ...options, timers }),
+      callsFound: hunt.firstCalls,
+      schedule,
+      complete,
+      view,
+      file,
+      replay,
+    };
+  }
+}
+
+/** Calls of a program, init included. */
+export function countCalls(program: Program): number {
+  return program.threads.reduce((n, calls) => n + calls.length, program.init.length);
+}
+
+/** The smallest program so far that shows a finding. */
+interface Smallest {
+  readonly program: Program;
+  readonly found: FoundFinding;
+  readonly complete: boolean;
+}
+
+/** One run of fast-check: the first new signature becomes the target, then only it counts. */
+class Hunt {
+  readonly order: RoundOrder;
+  readonly tried: Tried[] = [];
+  target: string | null = null;
+  smallest: Smallest | null = null;
+  firstCalls = 0;
+  /** Executions for shrinking. */
+  spent = 0;
+  broken: Broken | null = null;
+  private readonly say: (news: RoundNews) => void;
+  private readonly known: ReadonlySet<string>;
+  private readonly asked = new Map<string, number>();
+
+  constructor(order: RoundOrder, say: (news: RoundNews) => void) {
+    this.order = order;
+    this.say = say;
+    this.known = new Set(order.known);
+  }
+
+  /** Whether a finding of this signature says nothing new; asked while nothing is found. */
+  isKnown(signature: string): boolean {
+    if (this.known.has(signature)) return true;
+    if (!this.asked.has(signature))
+      this.asked.set(signature, this.order.from + this.tried.length);
+    return false;
+  }
+
+  /** The first finding that is new. */
+  newOf(behaviour: Behaviour, ignore: readonly string[]): FoundFinding | undefined {
+    return behaviour.findings.find(
+      ({ finding }) => !ignore.includes(finding.detector) && !this.isKnown(signatureOf(finding)),
+    );
+  }
+
+  /** Makes a finding of the program that was tried last the target. */
+  aim(program: Program, found: FoundFinding, complete: boolean): void {
+    this.target = signatureOf(found.finding);
+    if (this.order.kind === 'scout') return;
+    this.firstCalls = countCalls(program);
+    this.smallest = { program, found, complete };
+    this.say({ kind: 'hit', scouted: this.scouted() });
+  }
+
+  scouted(): Scouted {
+    const broken = this.target === null ? this.broken : null;
+    return { tried: [...this.tried], hit: this.target, broken, asked: [...this.asked] };
+  }
+
+  tell(): void {
+    this.say({
+      kind: 'progress',
+      programs: this.tried.length,
+      executions: this.tried.reduce((n, one) => n + one.executions, this.spent),
+      doing: this.target === null || this.smallest === null ? '' : `shrinking ${this.target}`,
+    });
+  }
+}
