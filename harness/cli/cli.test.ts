@@ -47,6 +47,22 @@ ${[1, 2, 3, 4].map((n) => `T${n}:\n${'  write(w, "a")\n  read(r, 1)\n'.repeat(4)
   clean
 `;
 
+/** What `fuzz --output` writes for a part of two. */
+function fuzzed(kernel: string, part: number): string {
+  const [programs, executions, complete] = [50, 70, 49];
+  const shard = { index: part, of: 2 };
+  const run = { seed: 1, shard, rounds: 1, options: {}, stopped: 'programs' };
+  // The first part has the longer program.
+  const program = `kernel: ${kernel}\nT1:\n  A = epoll_create(1)\n${'  close(A)\n'.repeat(3 - part)}`;
+  const finding = { signature: 'LEAK x', ids: ['E-B1'], message: 'a leak', complete: true };
+  return JSON.stringify({
+    schema: 'lostwake-fuzz/1',
+    kernel,
+    runs: [{ ...run, programs, executions, complete }],
+    findings: [{ ...finding, calls: 4 - part, program }],
+  });
+}
+
 const folder = t.testdir({
   good: { 'one.prog': passes, 'two.prog': passes, 'three-04.prog': passes },
   mixed: {
@@ -92,6 +108,18 @@ const folder = t.testdir({
     'bad-name.prog': 'T1:\n  x = close(y)\n',
     'thread-5.prog': 'T5:\n  close(3)\n',
     'no-outcome.prog': 'T1:\n  x = close(3)\nexpect:\n  always z=0\n',
+  },
+  fuzzed: {
+    'a.json': fuzzed('2.6.20', 1),
+    'b.json': fuzzed('3.1', 1),
+    'c.json': fuzzed('2.6.20', 2),
+    'twin.json': fuzzed('2.6.20', 1),
+    'torn.json': fuzzed('2.6.20', 1).slice(0, 200),
+    'newer.json': fuzzed('2.6.20', 1).replace('lostwake-fuzz/1', 'lostwake-fuzz/2'),
+    'other.json': '{ "schema": "lostwake-report/1" }',
+    'no-runs.json': fuzzed('2.6.20', 1).replace('"runs"', '"ruins"'),
+    'bad-program.json': fuzzed('2.6.20', 1).replace('epoll_create(1)', 'epoll_crate(1)'),
+    'bad-shard.json': fuzzed('2.6.20', 1).replace('"of":2', '"of":0'),
   },
   out: {},
 });
@@ -168,6 +196,34 @@ const malformed: readonly (readonly [string[], RegExp])[] = [
   [['fuzz', 'now'], /"now": programs are generated/],
   [['fuzz', '--kernel', '2.6.20', '--threads', '9'], /--threads "9"/],
   [['fuzz', '--kernel', '2.6.20', '--until', '0'], /--until "0"/],
+  [['fuzz', '--kernel', '2.6.20', '--jobs', '0'], /--jobs "0": a whole number from 1 to 64/],
+  ...['0/2', '3/2', 'x', '1', '1/0', '2/1', '-1/2', '1/2/3', '1/999999'].map(
+    (shard): readonly [string[], RegExp] => [
+      ['fuzz', '--kernel', '2.6.20', '--seed', '1', `--shard=${shard}`],
+      /--shard "[^"]*": I\/N is wanted, with I from 1 to N/,
+    ],
+  ),
+  [['fuzz', '--kernel', '2.6.20', '--shard', '1/2'], /--shard without --seed/],
+  [['fuzz', '--kernel', '2.6.20', '--output', ''], /--output ""/],
+  [['explore', 'a', '--output', 'x'], /--output with explore: it is for fuzz, merge/],
+  [['merge'], /merge nothing: give files/],
+  [['merge', '--kernel', '2.6.20'], /--kernel with merge: it is for/],
+  [['merge', at('fuzzed', 'none.json')], /none\.json: no such file/],
+  [['merge', at('fuzzed')], /fuzzed: .*EISDIR/],
+  [['merge', at('fuzzed', 'torn.json')], /torn\.json: it is not whole, or no JSON/],
+  [['merge', at('fuzzed', 'newer.json')], /its format is lostwake-fuzz\/2, and this version reads/],
+  [['merge', at('fuzzed', 'other.json')], /other\.json: it is no result of fuzzing/],
+  [['merge', at('fuzzed', 'no-runs.json')], /no-runs\.json: its "runs" are not/],
+  [['merge', at('fuzzed', 'bad-shard.json')], /bad-shard\.json: its "runs" are not/],
+  [['merge', at('fuzzed', 'bad-program.json')], /program in it cannot be read \(.*epoll_create/],
+  [
+    ['merge', at('fuzzed', 'a.json'), at('fuzzed', 'b.json')],
+    /b\.json: it is of kernel 3\.1, and .*a\.json of 2\.6\.20/,
+  ],
+  [
+    ['merge', at('fuzzed', 'a.json'), at('fuzzed', 'twin.json')],
+    /twin\.json: rounds of seed 1, shard 1\/2, are in .*a\.json as well/,
+  ],
   [['replay'], /replay nothing/],
   [['replay', 'epoll_ctl01', '--kernel', '2.6.20'], /no schedule in its header; give --schedule/],
   [['replay', 'epoll_ctl01', '--kernel', '2.6.20', '--schedule', 'zz'], /schedule "zz"/],
@@ -246,6 +302,7 @@ interface SpawnOptions {
   /** Told each piece of standard output. */
   readonly heard?: (child: ReturnType<typeof spawn>) => void;
   readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
 }
 
 /** Runs the tool in a process of its own. */
@@ -253,6 +310,7 @@ async function lostwake(words: readonly string[], options: SpawnOptions = {}): P
   const child = spawn(process.execPath, [bin, ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], ...options.env },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   let out = '';
   let err = '';
@@ -466,6 +524,34 @@ t.test('a failure is replayed by the command that it prints', async (t) => {
   t.equal(words[0], 'replay');
   t.match(replayed.out, /interleaving {2}/);
   t.match(replayed.out, /x="b"|= "b"/);
+});
+
+t.test('results of fuzzing are written, joined and saved', async (t) => {
+  const cwd = t.testdir();
+  const words = ['fuzz', '--kernel', '2.5.44+sys_epoll-v11', '--seed', '8', '--threads', '2'];
+  const part = (n: number) => [...words, '--runs', '40', '--shard', `${n}/2`, '-o', `${n}.json`];
+  const parts = [await lostwake(part(1), { cwd }), await lostwake(part(2), { cwd })];
+  const merged = await lostwake(['merge', '1.json', '2.json', '-o', 'all.json'], { cwd });
+  const again = await lostwake(['merge', 'all.json'], { cwd });
+  const command = /^npx lostwake (replay .*)$/m.exec(merged.out)?.[1] ?? '';
+  const replayed = await lostwake(command.split(' '), { cwd });
+
+  for (const one of parts) t.match(one.out, /^seed 8, shard [12]\/2, kernel /);
+  t.same(
+    [...parts, merged, again, replayed].map(({ code }) => code),
+    [1, 1, 1, 1, 1],
+  );
+  t.match(merged.out, /^kernel 2\.5\.44\+sys_epoll-v11, 2 runs\n {2}seed 8, shard 1\/2: /);
+  t.match(merged.out, /^\d+ findings; \d+ of 80 programs explored completely/m);
+  t.equal(again.out, merged.out);
+  t.match(replayed.out, /interleaving {2}/);
+
+  const best = await lostwake(['merge', at('fuzzed', 'a.json'), at('fuzzed', 'c.json')], { cwd });
+  t.match(
+    best.out,
+    /^1 findings; 98 of 100 programs .*; 140 executions\n {2}LEAK x \(E-B1\), 2 calls$/m,
+  );
+  t.match(best.err, /^lostwake: 1 findings\n$/);
 });
 
 t.test('help has every flag of a verb, and the exit codes', (t) => {

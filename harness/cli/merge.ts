@@ -29,7 +29,9 @@ export function mergeVerb(line: CommandLine, place: Place): Ending {
   place.out.write(summary(merged, saved));
   const broken = merged.runs.find((run) => run.broken !== undefined)?.broken;
   if (broken !== undefined) return ended(BROKEN, broken);
-  return merged.findings.length > 0 ? ended(FAILED, `${merged.findings.length} findings`) : ended(OK);
+  return merged.findings.length > 0
+    ? ended(FAILED, `${merged.findings.length} findings`)
+    : ended(OK);
 }
 
 function write(path: string, text: string): void {

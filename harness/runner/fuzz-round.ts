@@ -334,8 +334,7 @@ class Hunt {
   /** Whether a finding of this signature says nothing new; asked while nothing is found. */
   isKnown(signature: string): boolean {
     if (this.known.has(signature)) return true;
-    if (!this.asked.has(signature))
-      this.asked.set(signature, this.order.from + this.tried.length);
+    if (!this.asked.has(signature)) this.asked.set(signature, this.order.from + this.tried.length);
     return false;
   }
 

@@ -51,6 +51,7 @@ export interface SearchOptions extends RunOptions {
   readonly strategy: string;
   /** Detectors to leave out. */
   readonly ignore: readonly string[];
+  /** The one way in which a trial may depend on what was found before: rounds are tried ahead (fuzz-plan.ts). */
   readonly uninteresting: (signature: string) => boolean;
 }
 
