@@ -5,6 +5,9 @@ import t from 'tap';
 import { EXIT_CODES } from './cli/exit-codes.ts';
 import { packageRoot } from './runner/case-index.ts';
 
+// Its commands are run one after the other; a busy machine takes its time.
+t.setTimeout(180_000);
+
 const root = packageRoot();
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 

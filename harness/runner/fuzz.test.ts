@@ -162,8 +162,8 @@ function lateLanes(): OpenLane {
 
 t.test('what is found does not depend on the number of threads, nor on who is first', async (t) => {
   const kernels: readonly (readonly [kernel: string, programs: number, threads: number[]])[] = [
-    [KERNEL, 120, [2, 4]],
-    ['3.1+kiocb-batch-v3', 15, [2]],
+    [KERNEL, 80, [2, 4]],
+    ['3.1+kiocb-batch-v3', 8, [2]],
   ];
   for (const [kernel, programs, threads] of kernels) {
     const run = (jobs: number, open?: OpenLane): Promise<string> =>
