@@ -2,7 +2,8 @@
 
 import { Worker } from 'node:worker_threads';
 import type { KnownBug } from './bug-index.ts';
-import { RoundRunner, type RoundNews, type RoundOptions, type RoundOrder } from './fuzz-round.ts';
+import type { RoundNews, RoundOptions, RoundOrder } from './fuzz-order.ts';
+import { RoundRunner } from './fuzz-round.ts';
 import { messageOf } from './usage-error.ts';
 
 /** What a thread is started with. */

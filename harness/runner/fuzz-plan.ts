@@ -12,7 +12,7 @@ import {
   type RoundOrder,
   type Scouted,
   type Tried,
-} from './fuzz-round.ts';
+} from './fuzz-order.ts';
 
 /** One of several runs that share the rounds of a seed: `index` from 1 to `of`. */
 export interface Shard {

@@ -2,7 +2,8 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { RoundMessage, RoundStart } from './fuzz-lane.ts';
-import { RoundRunner, type RoundOrder } from './fuzz-round.ts';
+import type { RoundOrder } from './fuzz-order.ts';
+import { RoundRunner } from './fuzz-round.ts';
 
 /** Milliseconds between two messages of progress. */
 const PROGRESS_EVERY = 100;

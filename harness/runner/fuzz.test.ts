@@ -6,7 +6,8 @@ import { loadKnownBugs } from './bug-index.ts';
 import { fuzz, type FuzzListener, type FuzzOptions, type FuzzResult } from './fuzz.ts';
 import { fuzzFile, fuzzFileText, mergeFuzzFiles } from './fuzz-file.ts';
 import { openHere, type LaneListener, type OpenLane } from './fuzz-lane.ts';
-import { RoundRunner, type RoundNews } from './fuzz-round.ts';
+import type { RoundNews } from './fuzz-order.ts';
+import { RoundRunner } from './fuzz-round.ts';
 import { replay } from './replay.ts';
 import { optionsFor as runOptionsFor } from './run-options.ts';
 

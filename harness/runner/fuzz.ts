@@ -14,7 +14,7 @@ import {
   type RoundNews,
   type RoundOptions,
   type RoundOrder,
-} from './fuzz-round.ts';
+} from './fuzz-order.ts';
 import { saveProgram } from './save-finding.ts';
 
 export interface FuzzOptions extends RoundOptions {
