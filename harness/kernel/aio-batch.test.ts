@@ -112,10 +112,23 @@ t.test('an iocb that is refused after it was given a kiocb gives it back', async
     const first = u.iocb('b', { lioOpcode: 0, fildes: -1 });
     yield* u.note('refused', u.submit('c', odd));
     yield* u.note('no file', u.submit('c', first, odd));
+    const fildes = u.number('f');
+    yield* u.note('no file to tell', u.submit('c', u.iocb('d', { fildes, resfd: 99 })));
+    yield* u.note('no eventfd to tell', u.submit('c', u.iocb('d', { fildes, resfd: fildes })));
     yield* u.note('destroyed', u.destroy('c'));
   };
   for (const spec of [PLAIN, V2, V3, WAKES])
-    t.same(sequenceOn(spec, body), ['refused=EINVAL', 'no file=EBADF', 'destroyed=0'], spec);
+    t.same(
+      sequenceOn(spec, body),
+      [
+        'refused=EINVAL',
+        'no file=EBADF',
+        'no file to tell=EBADF',
+        'no eventfd to tell=EINVAL',
+        'destroyed=0',
+      ],
+      spec,
+    );
 });
 
 t.test('without memory a batch is as large as it could be made', async (t) => {

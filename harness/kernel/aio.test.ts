@@ -97,6 +97,7 @@ t.test('io_submit tests in the order of the kernel', async (t) => {
       'reserved before count',
       u.submit('c', u.iocb('a', { reserved2: 1, nbytes: -1 })),
     );
+    yield* u.note('an eventfd is a reserved word', u.submit('c', u.iocb('a', { resfd: 3 })));
     yield* u.note('count before fd', u.submit('c', u.iocb('a', { nbytes: 2 ** 31 })));
     yield* u.note('fd', u.submit('c', u.iocb('a', { fildes: 99, lioOpcode: 6 })));
     const fildes = u.number('w');
@@ -126,6 +127,7 @@ t.test('io_submit tests in the order of the kernel', async (t) => {
     'fault of the array=EFAULT',
     'fault of the iocb=EFAULT',
     'reserved before count=EINVAL',
+    'an eventfd is a reserved word=EINVAL',
     'count before fd=EINVAL',
     'fd=EBADF',
     'mode before range=EBADF',

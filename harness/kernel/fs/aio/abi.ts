@@ -25,7 +25,7 @@ export interface Iocb {
   readonly reserved1: number;
   readonly reserved2: number;
   readonly reserved3: number;
-  /** IOCB_FLAG_RESFD is set and aio_resfd names this descriptor (3.1); null otherwise. */
+  /** aio_resfd if IOCB_FLAG_RESFD is set, null otherwise. Where there is no eventfd both words are aio_reserved3. */
   readonly resfd: number | null;
 }
 

@@ -1,13 +1,31 @@
 /** AIO of 3.1 as released (A-R136): what it does differently from 2.6.20. */
 
-import { cancelWorkSync, memoryBarrier, read, wakeUp } from '../../../machine/index.ts';
+import {
+  cancelWorkSync,
+  memoryBarrier,
+  read,
+  wakeUp,
+  type Kernel,
+} from '../../../machine/index.ts';
 import { finishPlug, startPlug } from '../../block/queue.ts';
+import { E } from '../../kernel.ts';
+import { fget, fput } from '../file.ts';
 import type { AioParts } from './parts.ts';
 import { plainAio } from './plain.ts';
+
+/** eventfd_ctx_fdget(). Differs: nothing makes an eventfd here, so that no descriptor is one. */
+function* takeResfd(resfd: number): Kernel<number> {
+  const site = 'io_submit_one-5';
+  const file = yield* fget(resfd, site);
+  if (file === null) return -E.EBADF;
+  yield* fput(file, site);
+  return -E.EINVAL;
+}
 
 /** A context that dies lets no request in any more and tells everybody; io_submit plugs the block device. */
 export const aio31: AioParts = {
   ...plainAio,
+  takeResfd,
   *maySubmit(ctx) {
     return (yield* read(ctx.dead, 'io_submit_one-9')) === 0;
   },

@@ -22,6 +22,11 @@ export interface AioParts {
   readonly submitEncoding: RunState;
   /** In ioctx_alloc(), the release of aio_nr_lock when the context is over the limit: the error path. */
   setupRefused(site: string): Kernel<void>;
+  /**
+   * What aio_resfd asks for: 0, or EBADF or EINVAL for a descriptor that is not one of an eventfd. Null where the word
+   * is reserved, so that whoever sets it gets EINVAL first of all.
+   */
+  readonly takeResfd: ((resfd: number) => Kernel<number>) | null;
   /** [ctx_lock] Whether a request may still run, right before it does: false answers EINVAL to io_submit. */
   maySubmit(ctx: Kioctx): Kernel<boolean>;
   /** In the slow loop of io_getevents: true ends it with EINVAL because the context is dead. */

@@ -21,6 +21,7 @@ export const plainAio: AioParts = {
   *setupRefused(site) {
     yield* spinUnlock(aio.nrLock, site);
   },
+  takeResfd: null,
   // eslint-disable-next-line require-yield -- dead is looked at by the lookup only
   *maySubmit() {
     return true;

@@ -84,7 +84,7 @@ function fitsWord(iocb: Iocb): boolean {
 
 /** io_submit_one() (A-R27). */
 function* submitOne(ctx: Kioctx, batch: Batch, address: number, iocb: Iocb): Kernel<number> {
-  if (iocb.reserved1 !== 0 || iocb.reserved2 !== 0 || iocb.reserved3 !== 0) return -E.EINVAL;
+  if (setsReserved(iocb)) return -E.EINVAL;
   if (!fitsWord(iocb)) return -E.EINVAL;
   const file = yield* fget(iocb.fildes, 'io_submit_one-3');
   if (file === null) return -E.EBADF;
@@ -96,16 +96,30 @@ function* submitOne(ctx: Kioctx, batch: Batch, address: number, iocb: Iocb): Ker
   }
   k.filp = file;
   announce('kiocb.file', k, 1, 'io_submit_one-5');
-  let error = 0;
-  const keyed = { ...iocb, key: k.key };
-  if (yield* copyToUser(mm, address, 4, keyed, 'io_submit_one-6')) {
-    yield* fill(k, address, iocb);
-    error = yield* aio.parts.setupOpcode(k, iocb.lioOpcode);
-  } else error = -E.EFAULT;
+  let error = yield* prepareOne(k, address, iocb);
   if (error === 0) error = yield* startOne(ctx, k);
   if (error !== 0) yield* aioPutReq(k, 'io_submit_one-10');
   yield* aioPutReq(k, 'io_submit_one-10');
   return error;
+}
+
+/** Step 1: words that must be 0. Where there is no eventfd, the last of them is what it is asked for with. */
+function setsReserved({ reserved1, reserved2, reserved3, resfd }: Iocb): boolean {
+  const asksInVain = resfd !== null && aio.parts.takeResfd === null;
+  return reserved1 !== 0 || reserved2 !== 0 || reserved3 !== 0 || asksInVain;
+}
+
+/** Steps 6 to 8, and before them the descriptor of the eventfd. */
+function* prepareOne(k: Kiocb, address: number, iocb: Iocb): Kernel<number> {
+  const { takeResfd } = aio.parts;
+  if (iocb.resfd !== null && takeResfd !== null) {
+    const error = yield* takeResfd(iocb.resfd);
+    if (error !== 0) return error;
+  }
+  const keyed = { ...iocb, key: k.key };
+  if (!(yield* copyToUser(mm, address, 4, keyed, 'io_submit_one-6'))) return -E.EFAULT;
+  yield* fill(k, address, iocb);
+  return yield* aio.parts.setupOpcode(k, iocb.lioOpcode);
 }
 
 /** Step 7. From here on io_cancel can find the request by its iocb. */
