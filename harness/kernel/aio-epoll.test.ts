@@ -103,6 +103,7 @@ t.test('milliseconds become ticks rounded up; ticks become milliseconds', async 
     'rounded up',
   );
 
+  t.equal(ticks(3000, 2 ** 31 - 1, 64), 6442450941n, 'nothing wraps at a multiple of 1000');
   t.equal(ticks(300, 14316557, 64), 4294968n);
   t.equal(ticks(300, 14316558, 64), 1n, 'the product has wrapped at 32 bits');
   t.equal(ticks(300, 20000000, 64), 1705033n, 'an hour and a half instead of five and a half');

@@ -134,6 +134,12 @@ t.test('an AF_UNIX stream fills, drains and ends', async (t) => {
     yield* u.close('u');
     yield* u.note('closed', u.wait('A', 8, 0));
     yield* u.note('broken', u.write('s', 'a'));
+    yield* u.pair('p', 'q');
+    yield* u.write('p', 'unread');
+    yield* u.close('q');
+    yield* u.note('shut', u.write('p', 'a'));
+    yield* u.note('reset', u.read('p', 9));
+    yield* u.note('told once', u.read('p', 9));
   });
   const pieces = 3 * (SNDBUF / 2 - 64);
   t.same(lines, [
@@ -150,6 +156,9 @@ t.test('an AF_UNIX stream fills, drains and ends', async (t) => {
     'end=0',
     'closed=s:IN|OUT|HUP|RDHUP',
     'broken=EPIPE',
+    'shut=EPIPE',
+    'reset=ECONNRESET',
+    'told once=0',
   ]);
 });
 
@@ -248,8 +257,19 @@ t.test('a datagram socket is called writable while its peer is full (E-B81)', as
     yield* u.pair('p', 'q', SOCK_DGRAM | O_NONBLOCK);
     for (let i = 0; i < 11; i++) yield* u.write('p', 'm');
     yield* u.note('a pair has no such limit', u.write('p', 'n'));
+    yield* u.call('shutdown', u.fd.p, 0);
+    yield* u.note('shut and empty', u.read('p', 9));
+    yield* u.note('readable', u.poll('p', IN, 0));
   });
-  t.same(lines, ['full=EAGAIN', 'lie=OUT', 'silence=0', 'sent=1', 'a pair has no such limit=1']);
+  t.same(lines, [
+    'full=EAGAIN',
+    'lie=OUT',
+    'silence=0',
+    'sent=1',
+    'a pair has no such limit=1',
+    'shut and empty=EAGAIN',
+    'readable=IN',
+  ]);
 });
 
 t.test('a terminal is readable per line typed, and /dev/tty is silent', async (t) => {

@@ -28,6 +28,7 @@ import {
 import { ERESTARTSYS } from '../fs/aio/abi.ts';
 import { fileParts } from '../fs/aio/file-parts.ts';
 import type { Kiocb } from '../fs/aio/kioctx.ts';
+import { noteStuck } from '../fs/aio/spin.ts';
 import { mm, type File, type Iovec, type PollTable } from '../fs/file.ts';
 import { isWritableAt, lengthOf } from '../fs/segments.ts';
 import { storeBytes } from '../fs/user-bytes.ts';
@@ -118,7 +119,8 @@ export function* sockRead(
 
 /**
  * Why a reader of an empty queue does not sleep. The status of AF_UNIX is looked at after the queue and not in the
- * same step, as in these kernels: data and end of file that come in between read as end of file.
+ * same step, as in these kernels: data and end of file that come in between read as end of file. A datagram socket shows
+ * its end only to those who would wait, and after its data.
  */
 function* readerStops(
   sk: Sock,
@@ -129,9 +131,22 @@ function* readerStops(
   const status = sk.kind === 'tcp' ? atomicStatus : yield* read(sk.status, SITE);
   if (sk.kind === 'tcp' && (status & SOCK_DONE) !== 0) return 0;
   if (errorOf(status) !== 0) return -(yield* takeError(sk, SITE));
-  if ((status & RCV_SHUTDOWN) !== 0) return 0;
+  const isShut = (status & RCV_SHUTDOWN) !== 0;
+  if (sk.kind === 'unix-dgram') {
+    const isOver = isShut && sk.receive.length === 0;
+    if (!(yield* fileParts.sockDontWait(file, iocb, SITE))) return isOver ? 0 : null;
+    if (isOver && iocb !== null) noteEnded(sk);
+    return -E.EAGAIN;
+  }
+  if (isShut) return 0;
   if ((status & CLOSED) !== 0) return -E.ENOTCONN;
   return (yield* fileParts.sockDontWait(file, iocb, SITE)) ? -E.EAGAIN : null;
+}
+
+/** poll says that a shut datagram socket is ready to be read, so whoever asks it and tries again goes round for ever. */
+function noteEnded(sk: Sock): void {
+  sk.watched = true;
+  noteStuck(sk.version);
 }
 
 function* waitForData(sk: Sock): Kernel<void> {

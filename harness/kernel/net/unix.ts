@@ -71,10 +71,10 @@ function* unixWrite(
   const send: UnixSend = { file, iocb, sk, other: sk.peer, table, from };
   const count = lengthOf(table, from);
   if (sk.kind === 'unix-dgram')
-    return count > SNDBUF - 32 ? -E.EMSGSIZE : yield* sendPiece(send, count);
+    return count > SNDBUF - 32 ? -E.EMSGSIZE : yield* sendPiece(send, count, false);
   let sent = 0;
   while (sent < count) {
-    const result = yield* sendPiece(send, Math.min(MAX_PIECE, count - sent));
+    const result = yield* sendPiece(send, Math.min(MAX_PIECE, count - sent), sent === 0);
     if (result === -E.EPIPE && sent === 0) sendSigpipe(iocb, SEND);
     if (result < 0) return sent > 0 ? sent : result;
     sent += result;
@@ -91,10 +91,13 @@ interface UnixSend {
   readonly from: number;
 }
 
-/** Charges, copies, hands over, wakes: the bytes of the piece or -errno. An empty datagram is one too. */
-function* sendPiece(send: UnixSend, size: number): Kernel<number> {
+/**
+ * Charges, copies, hands over, wakes: the bytes of the piece or -errno. An empty datagram is one too. `begins` is true for
+ * the first piece of a stream.
+ */
+function* sendPiece(send: UnixSend, size: number, begins: boolean): Kernel<number> {
   const { sk, other, table, from } = send;
-  const error = yield* allocate(send, size);
+  const error = yield* allocate(send, size, begins);
   if (error !== 0) return error;
   const skb: Skb = { data: '', size, owner: sk };
   const data = yield* copyFromSegments(table, from, size, SEND);
@@ -110,12 +113,14 @@ function* sendPiece(send: UnixSend, size: number): Kernel<number> {
 
 /**
  * sock_alloc_send_skb(): 0 when the size has been charged, or the pending error, EPIPE, ENOBUFS, EAGAIN, or the
- * internal restart code after a signal.
+ * internal restart code after a signal. Before it begins, a stream that is shut answers EPIPE and keeps its error for
+ * whoever reads.
  */
-function* allocate(send: UnixSend, size: number): Kernel<number> {
+function* allocate(send: UnixSend, size: number, begins: boolean): Kernel<number> {
   const { sk } = send;
-  for (;;) {
+  for (let round = 0; ; round++) {
     const status = yield* read(sk.status, SEND);
+    if (begins && round === 0 && (status & SEND_SHUTDOWN) !== 0) return -E.EPIPE;
     if (errorOf(status) !== 0) return -(yield* takeError(sk, SEND));
     if ((status & SEND_SHUTDOWN) !== 0) return -E.EPIPE;
     if (yield* charge(sk, size, SEND)) break;

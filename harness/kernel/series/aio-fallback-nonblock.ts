@@ -85,7 +85,8 @@ function registered(k: Kiocb): Registered {
 /** prepare_to_wait(). An entry that is on another queue, under another lock, stays there (A-R4, A-B59). */
 function* queueEntry(k: Kiocb, link: Word, queue: WaitQueue, site: string): Kernel<void> {
   yield* spinLockIrqsave(queue.lock, site);
-  yield* read(link, site);
+  // Queued or not, in the same step as the look: a kick under the lock of another queue looks at it as well.
+  yield* write(link, 1, site);
   if (!isLinked(k.wait.link)) addEntryLocked(queue, k.wait, site);
   yield* spinUnlock(queue.lock, site);
 }
@@ -99,6 +100,12 @@ function* wakeRegistered(
   const words = links.get(k);
   if (words !== undefined) yield* write(words.link, 0, 'aio_wake_function');
   return yield* base.wake(k, entry, mode, key);
+}
+
+/** kick_iocb() asserts that nobody has queued the entry again; another queue has another lock (A-B59). */
+function* kickLooks(k: Kiocb, site: string): Kernel<void> {
+  const words = links.get(k);
+  if (words !== undefined) yield* read(words.link, site);
 }
 
 function* leftChanges(k: Kiocb, site: string): Kernel<void> {
@@ -161,6 +168,7 @@ export const aioFallbackNonblock: Patch<Parts2620> = {
       ...parts.aio,
       rwMethod: (k) => tryOrRegister(parts.aio.rwMethod, k),
       leftChanges,
+      kickLooks,
       wake: (k, entry, mode, key) => wakeRegistered(parts.aio, k, entry, mode, key),
     },
     files: fallbackFiles,

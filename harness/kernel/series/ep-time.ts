@@ -47,8 +47,8 @@ function isMultipleOfSecond(): boolean {
 /** msecs_to_jiffies() of a non-negative int: rounded up; the product wraps at 32 bits when HZ fits 1000 neither way. */
 export function msecsToJiffies(ms: bigint): bigint {
   if (dividesSecond()) return (ms + MSEC_PER_SEC / hz() - 1n) / (MSEC_PER_SEC / hz());
-  if (isMultipleOfSecond()) return BigInt.asUintN(32, ms * (hz() / MSEC_PER_SEC));
-  // The constant is a long, so on 64 bits the sum does not wrap, only the product.
+  // The constant is a long: on 64 bits nothing wraps where it is a factor; below, the sum does not, only the product.
+  if (isMultipleOfSecond()) return asUnsignedLong(ms * (hz() / MSEC_PER_SEC));
   return asUnsignedLong(BigInt.asUintN(32, ms * hz()) + MSEC_PER_SEC - 1n) / MSEC_PER_SEC;
 }
 

@@ -57,6 +57,11 @@ export interface AioParts {
   rwMethod(k: Kiocb): Kernel<number>;
   /** The step in which ki_left changes, where a cancel method looks at it without a lock (A-B57); null elsewhere. */
   readonly leftChanges: ((k: Kiocb, site: string) => Kernel<void>) | null;
+  /**
+   * The step in which a kick looks at whether the entry is queued, where somebody else may have queued it since the
+   * wake-up took it off (A-B59); null elsewhere.
+   */
+  readonly kickLooks: ((k: Kiocb, site: string) => Kernel<void>) | null;
   /** io_submit() begins: `nr` requests may come. */
   startBatch(nr: number): Batch;
   /** aio_get_req(): a kiocb that is admitted, or null for EAGAIN. */

@@ -51,6 +51,7 @@ export const plainAio: AioParts = {
   setupOpcode,
   rwMethod: rwVectRetry,
   leftChanges: null,
+  kickLooks: null,
   startBatch: (nr) => ({ remaining: nr, list: [] }),
   getRequest: getOneRequest,
   *endBatch() {},

@@ -97,6 +97,8 @@ function* enqueue(k: Kiocb, site: string): Kernel<void> {
 export function* kickIocb(k: Kiocb): Kernel<void> {
   const { ctx } = k;
   touch(k.mem, 'kick_iocb-1');
+  const { kickLooks } = aio.parts;
+  if (kickLooks !== null) yield* kickLooks(k, 'kick_iocb-1');
   bugOn(isLinked(k.wait.link), 'kick_iocb-1', 'a request is kicked with its entry queued');
   yield* spinLockIrqsave(ctx.lock, 'kick_iocb-2');
   plainWrite(k.guard, 'kick_iocb-2');
