@@ -260,6 +260,11 @@ t.test('a datagram socket is called writable while its peer is full (E-B81)', as
     yield* u.call('shutdown', u.fd.p, 0);
     yield* u.note('shut and empty', u.read('p', 9));
     yield* u.note('readable', u.poll('p', IN, 0));
+    yield* u.pair('k', 'l', SOCK_DGRAM | O_NONBLOCK);
+    yield* u.write('k', SNDBUF / 2 - 1);
+    yield* u.note('less than half', u.poll('k', OUT, 0));
+    yield* u.write('k', 1);
+    yield* u.note('half', u.poll('k', OUT, 0));
   });
   t.same(lines, [
     'full=EAGAIN',
@@ -269,6 +274,8 @@ t.test('a datagram socket is called writable while its peer is full (E-B81)', as
     'a pair has no such limit=1',
     'shut and empty=EAGAIN',
     'readable=IN',
+    'less than half=OUT',
+    'half=0',
   ]);
 });
 

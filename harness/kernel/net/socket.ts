@@ -201,9 +201,14 @@ function bytesCharged(wmem: number): number {
   return wmem >> 1;
 }
 
-/** Whether poll says that an AF_UNIX sock is writable. */
+/** Whether a sender of an AF_UNIX sock is told of room (E-R149), and whether poll says that a stream has it. */
 export function unixWritable(wmem: number): boolean {
   return bytesCharged(wmem) * 4 <= SNDBUF;
+}
+
+/** Whether poll says that a datagram sock is writable (E-R132): earlier than anybody is told. */
+export function datagramWritable(wmem: number): boolean {
+  return bytesCharged(wmem) * 2 < SNDBUF;
 }
 
 /** Whether poll says that a stream is writable: room for half of what waits. */

@@ -15,16 +15,7 @@ import {
   type Kernel,
 } from '../../machine/index.ts';
 import { E } from '../kernel.ts';
-import {
-  POLLERR,
-  POLLHUP,
-  POLLOUT,
-  POLLRDHUP,
-  POLLWRBAND,
-  POLLWRNORM,
-  READABLE,
-  WRITABLE,
-} from '../poll-bits.ts';
+import { POLLERR, POLLHUP, POLLRDHUP, POLLWRBAND, READABLE, WRITABLE } from '../poll-bits.ts';
 import { ERESTARTSYS } from '../fs/aio/abi.ts';
 import { fileParts } from '../fs/aio/file-parts.ts';
 import type { Kiocb } from '../fs/aio/kioctx.ts';
@@ -40,6 +31,7 @@ import {
   SEND_SHUTDOWN,
   SHUTDOWN_MASK,
   SOCK_DONE,
+  datagramWritable,
   errorOf,
   freeSkb,
   hasRoom,
@@ -207,12 +199,16 @@ export function* sockPoll(file: File, table: PollTable): Kernel<number> {
   const mask = commonMask(sk, status, queued);
   if (sk.kind !== 'tcp') {
     const wmem = yield* read(sk.wmem, 'sock_poll');
-    return unixWritable(wmem) ? mask | WRITABLE | POLLWRBAND : mask;
+    return unixPollsWritable(sk, wmem) ? mask | WRITABLE | POLLWRBAND : mask;
   }
   if ((status & SEND_SHUTDOWN) !== 0) return mask;
   const room =
     streamWritable(yield* read(sk.wmem, 'sock_poll')) || (yield* markNoSpace(sk, 'sock_poll'));
   return room ? mask | WRITABLE : mask;
+}
+
+function unixPollsWritable(sk: Sock, wmem: number): boolean {
+  return sk.kind === 'unix-dgram' ? datagramWritable(wmem) : unixWritable(wmem);
 }
 
 function commonMask(sk: Sock, status: number, queued: number): number {
@@ -232,6 +228,7 @@ export function sockReady(file: File): number {
   const status = peek(sk.status);
   if ((status & LISTENING) !== 0) return peek(sk.queued) > 0 ? READABLE : 0;
   const mask = commonMask(sk, status, peek(sk.queued));
-  if (sk.kind !== 'tcp') return isWritableNow(sk) ? mask | POLLOUT | POLLWRNORM | POLLWRBAND : mask;
+  if (sk.kind !== 'tcp')
+    return unixPollsWritable(sk, peek(sk.wmem)) ? mask | WRITABLE | POLLWRBAND : mask;
   return (status & SEND_SHUTDOWN) === 0 && isWritableNow(sk) ? mask | WRITABLE : mask;
 }
