@@ -2,7 +2,9 @@
 
 import {
   TaskState,
+  add,
   addWaitQueue,
+  bugOn,
   copyFromUser,
   copyToUser,
   currentEntry,
@@ -52,9 +54,16 @@ export function* sysIoSetup(args: readonly number[]): Kernel<number> {
     if (aio.parts.contextUsers === 2) yield* putCtx(ctx, 'io_setup-9');
     return 0;
   }
-  if (aio.parts.contextUsers === 1) getCtx(ctx, 'io_setup-10');
+  if (aio.parts.contextUsers === 1) yield* getLinked(ctx);
   yield* destroyCtx(ctx);
   return -E.EFAULT;
+}
+
+/** get_ioctx() of step 10. A step of its own, since nothing keeps the count above zero until it has been (A-B9). */
+function* getLinked(ctx: Kioctx): Kernel<void> {
+  const before = yield* add(ctx.users, 1, 'io_setup-10');
+  announceCtx('ctx.users', ctx, before + 1, 'io_setup-10');
+  bugOn(before <= 0, 'get_ioctx', 'a reference is taken of a context that has none left');
 }
 
 /** ioctx_alloc(): steps 3 to 8. */
