@@ -103,6 +103,8 @@ const folder = t.testdir({
     'unknown-call.prog': 'T1:\n  x = epoll_wiat(3, 8, 0)\n',
     'unknown-key.prog': 'abuot: x\nT1:\n  close(3)\n',
     'no-paren.prog': 'T1:\n  close(3\n',
+    'init-blocks.prog':
+      'init:\n  c = io_setup(1)\n  g = io_getevents(c, 1, 1, -1)\nT1:\n  close(3)\n',
     'bad-hz.prog': 'hz: often\nT1:\n  close(3)\n',
     'bad-expect.prog': 'T1:\n  x = close(3)\nexpect:\n  alway x=0\n',
     'bad-name.prog': 'T1:\n  x = close(y)\n',
@@ -151,6 +153,18 @@ const malformed: readonly (readonly [string[], RegExp])[] = [
   [['fuzz', '--memory', 'tso'], /--memory/],
   [['explore', 'bugs/E-B02', '--jobs', '2', '--strategy', 'pos'], /it is for dpor only/],
   [['explore', 'bugs/E-B02', '--checkpoint', 'a.json', '--strategy', 'dfs'], /--checkpoint/],
+  [
+    ['explore', 'bugs/E-B02', '--kernel', '2.6.20', '--checkpoint', at('no-folder', 'x')],
+    /Cannot keep a checkpoint at .*ENOENT.*; name another file/,
+  ],
+  [
+    ['explore', 'bugs/E-B02', '--kernel', '2.6.20', '--checkpoint', '/dev/full'],
+    /Cannot keep a checkpoint at \/dev\/full: it is no regular file/,
+  ],
+  [
+    ['explore', 'bugs/E-B02', '--kernel', '2.6.20', '--checkpoint', at('programs', 'bad-hz.prog')],
+    /Cannot resume from .*: it is no checkpoint, or a part of one/,
+  ],
   [['explore', 'epoll_wait06', '--target', 'host', '--jobs', '2'], /on the host/],
   [['run', '--jobs', 'two'], /--jobs "two"/],
   [['run', '--jobs=-1'], /--jobs "-1"/],
@@ -291,6 +305,22 @@ t.test('what cannot be understood gives one line with a reason, and exit code 2'
     t.notMatch(ending.why, /\n/, 'one line');
   }
 });
+
+t.test(
+  'a program whose init blocks: the call is named, and nothing is called explored',
+  async (t) => {
+    const ending = await endingOf(
+      ['explore', at('programs', 'init-blocks.prog'), '--kernel', '2.6.20'],
+      place,
+    );
+
+    t.equal(ending.code, 3);
+    t.match(
+      ending.why,
+      /init-blocks\.prog on model:2\.6\.20: .*init\.2, g = io_getevents\(c, 1, 1, -1\), can never/,
+    );
+  },
+);
 
 interface Ended {
   readonly code: number | null;

@@ -7,9 +7,12 @@ export interface ExitCode {
 
 export const EXIT_CODES: readonly ExitCode[] = [
   { code: 0, meaning: 'everything as expected' },
-  { code: 1, meaning: 'a case failed, or fuzzing found something' },
+  { code: 1, meaning: 'a case failed, or exploring, fuzzing or replaying found something' },
   { code: 2, meaning: 'the command line, a program, a schedule or a list cannot be understood' },
-  { code: 3, meaning: 'the harness is broken, or a report could not be written' },
+  {
+    code: 3,
+    meaning: 'the harness or the init of a program is broken, or a report could not be written',
+  },
   { code: 4, meaning: 'nothing was selected' },
   { code: 130, meaning: 'interrupted by Ctrl-C; what was done is reported' },
   { code: 143, meaning: 'terminated; what was done is reported' },
@@ -31,4 +34,9 @@ export interface Ending {
 
 export function ended(code: number, why?: string): Ending {
   return why === undefined ? { code } : { code, why };
+}
+
+/** So many findings, in words. */
+export function foundText(n: number): string {
+  return `${n} ${n === 1 ? 'finding' : 'findings'}`;
 }

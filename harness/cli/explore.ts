@@ -20,7 +20,7 @@ import {
 import { UsageError } from '../runner/usage-error.ts';
 import type { Behaviour, RunOptions } from '../target/target.ts';
 import { oneProgram, overridesOf, type OneProgram } from './shared-flags.ts';
-import { BROKEN, FAILED, NOTHING, OK, ended, type Ending } from './exit-codes.ts';
+import { BROKEN, FAILED, NOTHING, OK, ended, foundText, type Ending } from './exit-codes.ts';
 import type { CommandLine } from './flags.ts';
 import type { Place } from './main.ts';
 import { ProgressLine, textWidth } from './output.ts';
@@ -89,9 +89,12 @@ async function exploreOn(
     },
   });
   progress.clear();
-  printBehaviour(behaviour, overrides.strategy ?? 'dpor', place);
+  const { broken } = behaviour;
+  if (broken === undefined || behaviour.executions > 0)
+    printBehaviour(behaviour, overrides.strategy ?? 'dpor', place);
+  if (broken !== undefined)
+    return ended(BROKEN, `Cannot explore ${one.word} on ${name}: ${broken}`);
   const [first] = behaviour.findings;
-  if (behaviour.broken !== undefined) return ended(BROKEN, behaviour.broken);
   if (first === undefined) return ended(OK);
   const job = {
     caseId: one.loaded.id,
@@ -114,7 +117,7 @@ async function exploreOn(
     place.out.line();
     place.out.write(counterexampleText(view, textWidth()));
   }
-  return ended(FAILED, `${behaviour.findings.length} findings on ${name}`);
+  return ended(FAILED, `${foundText(behaviour.findings.length)} on ${name}`);
 }
 
 interface Sharing {

@@ -9,7 +9,7 @@ import { replay } from '../runner/replay.ts';
 import { chooseTargets, selectorOf } from '../runner/targets.ts';
 import { UsageError } from '../runner/usage-error.ts';
 import { memoryOf, oneProgram } from './shared-flags.ts';
-import { FAILED, OK, ended, type Ending } from './exit-codes.ts';
+import { FAILED, OK, ended, foundText, type Ending } from './exit-codes.ts';
 import type { CommandLine } from './flags.ts';
 import type { Place } from './main.ts';
 import { textWidth } from './output.ts';
@@ -52,5 +52,5 @@ export async function replayVerb(line: CommandLine, place: Place): Promise<Endin
   place.out.line();
   place.out.write(counterexampleText(result.view, textWidth()));
   if (result.findings.length === 0) return ended(OK);
-  return ended(FAILED, `${result.findings.length} findings`);
+  return ended(FAILED, foundText(result.findings.length));
 }

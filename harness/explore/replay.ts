@@ -58,7 +58,7 @@ export class Replay implements Strategy {
   private mismatch(d: number, t: number): string {
     const { engine } = this;
     const why = !engine.isLive(t) ? 'has ended' : `is blocked at ${engine.pSite[t]}`;
-    return `Cannot replay the schedule: step ${d + 1} is for thread ${t}, which ${why}`;
+    return `Cannot replay the schedule: step ${d + 1} is for thread ${t}, which ${why}; give the kernel and flags it was made with`;
   }
 
   private goOn(): number {

@@ -114,7 +114,10 @@ function parseEvent(cursor: Cursor): EventPattern {
     const bits = word === null ? null : maskWord(word);
     if (word === null)
       cursor.fail(
-        `Cannot read events: expected an event after ":", found ${cursor.describe()}`,
+        `Cannot read events: expected an event after ":", found ${cursor.describe()}` +
+          (cursor.decimal() === null
+            ? ''
+            : '; results of iocbs are what io_getevents() and io_cancel() report'),
         wordAt,
       );
     if (bits === null) {

@@ -253,7 +253,7 @@ const MALFORMED: readonly (readonly [text: string, message: string])[] = [
   ],
   [
     `${P}expect:\n  always n={a:1}`,
-    '7:15: Cannot read events: expected an event after ":", found "1"',
+    '7:15: Cannot read events: expected an event after ":", found "1"; results of iocbs are what io_getevents() and io_cancel() report',
   ],
 ];
 

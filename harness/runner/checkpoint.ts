@@ -1,6 +1,16 @@
 /** A long exploration on disk: what is left of it, and what was seen so far. */
 
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import type { SavedNode } from '../explore/frontier.ts';
 import { programHash } from '../program/print.ts';
 import type { Program } from '../program/program.ts';
@@ -35,12 +45,17 @@ export class Checkpoint {
     this.#of = { format: FORMAT, kernel, program: programHash(program), options: text };
   }
 
-  /** What is there, or null; throws a UsageError if it is of something else or cannot be read. */
+  /** What is there, or null; throws a UsageError if it is of something else, or cannot be read or written later. */
   load(): SavedExploration | null {
+    this.#expectFolder();
     if (!existsSync(this.#path)) return null;
+    // Devices and FIFOs can be read for ever, and a folder not at all.
+    if (!statSync(this.#path).isFile()) this.#reject('it is no regular file');
     const file = this.#read();
     for (const [key, value] of Object.entries(this.#of)) {
       const there = (file as Readonly<Record<string, unknown>>)[key];
+      if (there !== value && key === 'options' && typeof there === 'string')
+        this.#refuse(`it was made with other flags or headers (${there}, not ${value})`);
       if (there !== value)
         this.#refuse(`its ${key} is ${JSON.stringify(there)}, not ${JSON.stringify(value)}`);
     }
@@ -50,14 +65,33 @@ export class Checkpoint {
     return file as CheckpointFile;
   }
 
-  #read(): object {
+  /** The first save is seconds away; a place where nothing can be saved is worth knowing now. */
+  #expectFolder(): void {
     try {
-      const value: unknown = JSON.parse(readFileSync(this.#path, 'utf8'));
-      if (typeof value === 'object' && value !== null) return value;
+      accessSync(dirname(this.#path), constants.W_OK | constants.X_OK);
+    } catch (thrown) {
+      this.#reject(messageOf(thrown));
+    }
+  }
+
+  #read(): object {
+    let text = '';
+    try {
+      text = readFileSync(this.#path, 'utf8');
     } catch (thrown) {
       return this.#refuse(messageOf(thrown));
     }
+    try {
+      const value: unknown = JSON.parse(text);
+      if (typeof value === 'object' && value !== null) return value;
+    } catch (thrown) {
+      return this.#refuse(`it is no checkpoint, or a part of one (${messageOf(thrown)})`);
+    }
     return this.#refuse('it is no checkpoint');
+  }
+
+  #reject(why: string): never {
+    throw new UsageError(`Cannot keep a checkpoint at ${this.#path}: ${why}; name another file`);
   }
 
   #refuse(why: string): never {
@@ -73,6 +107,8 @@ export class Checkpoint {
       writeFileSync(next, JSON.stringify({ ...this.#of, ...saved }));
       renameSync(next, this.#path);
     } catch (thrown) {
+      // What the disk had no room for is of no use.
+      rmSync(next, { force: true });
       throw new UsageError(`Cannot write checkpoint ${this.#path}: ${messageOf(thrown)}`);
     }
   }

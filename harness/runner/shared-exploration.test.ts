@@ -117,7 +117,7 @@ t.test('a checkpoint of something else is refused in one line', (t) => {
   const refused: readonly (readonly [Checkpoint, RegExp])[] = [
     [new Checkpoint(path, '2.5.44', program, {}), /its kernel is "2.6.20", not "2.5.44"/],
     [new Checkpoint(path, '2.6.20', other, {}), /its program is/],
-    [new Checkpoint(path, '2.6.20', program, { faults: 1 }), /its options is/],
+    [new Checkpoint(path, '2.6.20', program, { faults: 1 }), /made with other flags or headers/],
     [new Checkpoint(join(dir, 'torn.json'), '2.6.20', program, {}), /JSON/],
     [new Checkpoint(join(dir, 'list.json'), '2.6.20', program, {}), /its format is/],
   ];

@@ -9,7 +9,7 @@ import type { StrategyEntry } from '../explore/strategies.ts';
 import { formatSchedule, parseSchedule, scheduleOf } from '../explore/token.ts';
 import { signatureOf, type Finding, type History } from '../history/history.ts';
 import { engine, type EndReason, type Strategy } from '../machine/index.ts';
-import { programHash } from '../program/print.ts';
+import { printCall, programHash } from '../program/print.ts';
 import type { Program } from '../program/program.ts';
 import { outcomeText } from '../program/values.ts';
 import { Sanitizers, type SanitizerFinding } from '../sanitizers/index.ts';
@@ -229,7 +229,7 @@ export class Exploration {
   /** After every execution. */
   private see(reason: EndReason): void {
     if (reason === 'init-blocked') {
-      this.broken = 'The init part blocks: a call in it can never return';
+      this.broken = this.whatBlocks();
       return;
     }
     if (reason === 'abandoned') return;
@@ -245,6 +245,14 @@ export class Exploration {
     for (const finding of this.sanitizers.findings()) this.note(finding, order, history);
     if (reason === 'steps') return;
     for (const finding of this.check(history)) this.note(finding, order, history);
+  }
+
+  /** The call of init that made the run end before it began. */
+  private whatBlocks(): string {
+    const last = this.run.records().at(-1);
+    if (last === undefined) return 'The init part blocks';
+    const call = `init.${last.index + 1}, ${printCall(last.call)}`;
+    return `The init part blocks: ${call}, can never return; a call that waits for another belongs in a thread`;
   }
 
   private token(): string {
