@@ -1,6 +1,7 @@
 /**
  * stray-unlock-bh: where a context is over the limit of all contexts, the lock of the account is released with the
- * variant that also enables softirqs, which nobody disabled (A-R151, A-B95). A tree of March 2012 has it.
+ * variant that also enables softirqs, which nobody disabled (A-R151, A-B95). A tree of March 2012 has it; there a
+ * context is made with a reference of its maker beside that of the list (A-R156), so that A-B9 is gone.
  */
 
 import { spinUnlockBh, type Kernel } from '../../machine/index.ts';
@@ -19,5 +20,5 @@ export const strayUnlockBh: Patch<Parts31> = {
   base: '3.1',
   requires: [],
   replaces: ['ioctx_alloc'],
-  apply: (parts) => ({ ...parts, aio: { ...parts.aio, setupRefused } }),
+  apply: (parts) => ({ ...parts, aio: { ...parts.aio, setupRefused, contextUsers: 2 } }),
 };
