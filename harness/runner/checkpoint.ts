@@ -59,7 +59,10 @@ export class Checkpoint {
       if (there !== value)
         this.#refuse(`its ${key} is ${JSON.stringify(there)}, not ${JSON.stringify(value)}`);
     }
-    if (typeof file !== 'object' || !('frontier' in file) || !('part' in file))
+    const { frontier, part } = file as Readonly<
+      Record<string, { [key: string]: unknown } | undefined>
+    >;
+    if (!Array.isArray(frontier?.children) || !Array.isArray(part?.lessons))
       return this.#refuse('it is not whole');
     // The words above are written in one piece with the rest, and by nobody else.
     return file as CheckpointFile;

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkHistory } from '../check/checks.ts';
 import { Frontier } from '../explore/frontier.ts';
@@ -114,12 +114,17 @@ t.test('a checkpoint of something else is refused in one line', (t) => {
   const path = join(dir, 'a.json');
   new Checkpoint(path, '2.6.20', program, {}).save({ frontier, part });
   t.strictSame(new Checkpoint(path, '2.6.20', program, {}).load()?.part, part);
+  const cut = join(dir, 'cut.json');
+  const saved = JSON.parse(readFileSync(path, 'utf8')) as object;
+  writeFileSync(cut, JSON.stringify({ ...saved, frontier: {} }));
   const refused: readonly (readonly [Checkpoint, RegExp])[] = [
     [new Checkpoint(path, '2.5.44', program, {}), /its kernel is "2.6.20", not "2.5.44"/],
     [new Checkpoint(path, '2.6.20', other, {}), /its program is/],
     [new Checkpoint(path, '2.6.20', program, { faults: 1 }), /made with other flags or headers/],
     [new Checkpoint(join(dir, 'torn.json'), '2.6.20', program, {}), /JSON/],
     [new Checkpoint(join(dir, 'list.json'), '2.6.20', program, {}), /its format is/],
+    [new Checkpoint(cut, '2.6.20', program, {}), /it is not whole/],
+    [new Checkpoint('/dev/full', '2.6.20', program, {}), /no regular file/],
   ];
   for (const [checkpoint, why] of refused) t.throws(() => checkpoint.load(), { message: why });
   t.throws(() => new Checkpoint(dir, '2.6.20', program, {}).save({ frontier, part }), {

@@ -82,10 +82,12 @@ class SharedExploration {
       clearInterval(watch);
       await Promise.all(this.#lanes.map((lane) => lane.worker.terminate()));
     }
-    if (this.#frontier.finished) checkpoint?.remove();
     const target = modelTarget(kernel, hz === undefined ? {} : { hz });
     const why = this.#whyIncomplete();
-    return target.exploration(program, options).join(this.#parts(), why);
+    const behaviour = target.exploration(program, options).join(this.#parts(), why);
+    // Not before: a kill in the meantime would leave neither a result nor what it comes from.
+    if (this.#frontier.finished) checkpoint?.remove();
+    return behaviour;
   }
 
   #whyIncomplete(): string | undefined {
