@@ -9,6 +9,7 @@ import { selectCases } from '../runner/select.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { FLAGS, VERBS, mainHelp, verbHelp } from './flags.ts';
 import { endingOf, type Place } from './main.ts';
+import { malformed } from './malformed.test-kit.ts';
 import { Interrupt, Out } from './output.ts';
 
 // Processes are started one after the other; a busy machine takes its time.
@@ -129,125 +130,6 @@ const at = (...path: string[]) => join(folder, ...path);
 
 const place: Place = { out: new Out(), interrupt: new Interrupt() };
 
-/** Command lines that cannot be understood, and what the one line must say. */
-const malformed: readonly (readonly [string[], RegExp])[] = [
-  [[], /without a verb: run, list/],
-  [['runn'], /verb "runn" \(did you mean "run"\?\)/],
-  [['--frobnicate'], /verb "--frobnicate"/],
-  [['help', 'rum'], /verb "rum" \(did you mean "run"\?\)/],
-  [['run', '--kernal', '2.6.20'], /--kernal \(did you mean "--kernel"\?\)/],
-  [['run', '--kernel'], /--kernel without a value/],
-  [['run', '--kernel', '--jobs', '2'], /--kernel without a value/],
-  [['run', '--kernel', ''], /--kernel ""/],
-  [['run', '--kernel', '2.6.21'], /"2\.6\.21".*did you mean "2\.6\.20"/],
-  [['run', '--kernel', '2.6.20+no-such-patch'], /no-such-patch/],
-  [['run', '--kernel', '2.6.20+epoll-acsem'], /epoll-acsem/],
-  [['run', '--kernel', '9.*'], /like "9\.\*"; see "lostwake list kernels"/],
-  [['run', '--target', 'hots'], /"hots" \(did you mean "host"\?\)/],
-  [['run', '--target', 'model:9.9'], /"9\.9"/],
-  [['run', '--jobs', '0'], /--jobs "0": a whole number from 1 to 64/],
-  [['run', '--jobs', '65'], /from 1 to 64/],
-  [['run', '--pin'], /--pin without --counts FILE/],
-  [['run', '--counts', 'nowhere.json'], /Cannot read counts from nowhere.json/],
-  [['run', '--memory', 'weak'], /--memory "weak"/],
-  [['fuzz', '--memory', 'tso'], /--memory/],
-  [['explore', 'bugs/E-B02', '--jobs', '2', '--strategy', 'pos'], /it is for dpor only/],
-  [['explore', 'bugs/E-B02', '--checkpoint', 'a.json', '--strategy', 'dfs'], /--checkpoint/],
-  [
-    ['explore', 'bugs/E-B02', '--kernel', '2.6.20', '--checkpoint', at('no-folder', 'x')],
-    /Cannot keep a checkpoint at .*ENOENT.*; name another file/,
-  ],
-  [
-    ['explore', 'bugs/E-B02', '--kernel', '2.6.20', '--checkpoint', '/dev/full'],
-    /Cannot keep a checkpoint at \/dev\/full: it is no regular file/,
-  ],
-  [
-    ['explore', 'bugs/E-B02', '--kernel', '2.6.20', '--checkpoint', at('programs', 'bad-hz.prog')],
-    /Cannot resume from .*: it is no checkpoint, or a part of one/,
-  ],
-  [['explore', 'epoll_wait06', '--target', 'host', '--jobs', '2'], /on the host/],
-  [['run', '--jobs', 'two'], /--jobs "two"/],
-  [['run', '--jobs=-1'], /--jobs "-1"/],
-  [['run', '--jobs', '-1'], /--jobs without a value: write --jobs=VALUE/],
-  [['run', '--seed', '1.5'], /--seed "1\.5"/],
-  [['run', '--seed', '4294967296'], /to 4294967295/],
-  [['run', '--time', '0'], /--time "0": seconds/],
-  [['run', '--time', 'soon'], /--time "soon": seconds/],
-  [['run', '--strategy', 'bfs'], /--strategy "bfs" \(did you mean "dfs"\?\)/],
-  [['run', '--preemptions', '2'], /--preemptions without --strategy dfs/],
-  [['run', '--timers', 'often'], /--timers "often": one of idle, any/],
-  [['run', '--hz', '0'], /--hz "0"/],
-  [['run', '--faults', 'many'], /--faults "many"/],
-  [['run', '--max-steps', '0'], /--max-steps "0"/],
-  [['run', '--runs', '0x10'], /--runs "0x10"/],
-  [['run', '--reporter', 'xml'], /--reporter "xml"; there are: text, tap/],
-  [['run', '--reporter', 'tap:'], /a file name is wanted after ":"/],
-  [['run', '--reporter', 'tap', '--reporter', 'json'], /two reports to standard output/],
-  [
-    ['run', '--reporter', `tap:${at('out', 'x')}`, '--reporter', `json:${at('out', 'x')}`],
-    /two reports to "/,
-  ],
-  [['run', '--color', 'blue'], /--color "blue"/],
-  [['run', '--bail=3'], /--bail.*does not take an argument/],
-  [['run', '-x'], /"-x"; try "lostwake run --help"/],
-  [['run', '--threads', '3'], /--threads with run: it is for fuzz/],
-  [['run', 'epoll_ctl2'], /"epoll_ctl2" \(did you mean "epoll_ctl02"\?\)/],
-  [['run', 'epoll_ctl02/nope'], /row "nope" of epoll_ctl02; it has: epfd-is-closed/],
-  [['run', '{a'], /"{" without "}"/],
-  [['run', 'a}'], /"}" without "{"/],
-  [['run', '[a'], /"\[" without "\]"/],
-  [['run', ''], /the case ""/],
-  [['run', '--runtest', 'epol'], /list "epol" \(did you mean "epoll"\?\)/],
-  [['run', '--skip', 'epoll_ctl2'], /--skip: Cannot find the case "epoll_ctl2"/],
-  [['run', '--cases', '/nowhere'], /folder of cases "\/nowhere"/],
-  [['run', 'missing.prog'], /"missing\.prog": no such file/],
-  [['list'], /say what, one of kernels/],
-  [['list', 'kernel'], /"kernel" \(did you mean "kernels"\?\)/],
-  [['explore'], /explore nothing/],
-  [['explore', 'a', 'b'], /one is wanted, not 2/],
-  [['explore', 'epoll_ctl02'], /say which row, as epoll_ctl02\//],
-  [['fuzz'], /give one --kernel/],
-  [['fuzz', 'now'], /"now": programs are generated/],
-  [['fuzz', '--kernel', '2.6.20', '--threads', '9'], /--threads "9"/],
-  [['fuzz', '--kernel', '2.6.20', '--until', '0'], /--until "0"/],
-  [['fuzz', '--kernel', '2.6.20', '--jobs', '0'], /--jobs "0": a whole number from 1 to 64/],
-  ...['0/2', '3/2', 'x', '1', '1/0', '2/1', '-1/2', '1/2/3', '1/999999'].map(
-    (shard): readonly [string[], RegExp] => [
-      ['fuzz', '--kernel', '2.6.20', '--seed', '1', `--shard=${shard}`],
-      /--shard "[^"]*": I\/N is wanted, with I from 1 to N/,
-    ],
-  ),
-  [['fuzz', '--kernel', '2.6.20', '--shard', '1/2'], /--shard without --seed/],
-  [['fuzz', '--kernel', '2.6.20', '--output', ''], /--output ""/],
-  [['explore', 'a', '--output', 'x'], /--output with explore: it is for fuzz, merge/],
-  [['merge'], /merge nothing: give files/],
-  [['merge', '--kernel', '2.6.20'], /--kernel with merge: it is for/],
-  [['merge', at('fuzzed', 'none.json')], /none\.json: no such file/],
-  [['merge', at('fuzzed')], /fuzzed: .*EISDIR/],
-  [['merge', at('fuzzed', 'torn.json')], /torn\.json: it is not whole, or no JSON/],
-  [['merge', at('fuzzed', 'newer.json')], /its format is lostwake-fuzz\/2, and this version reads/],
-  [['merge', at('fuzzed', 'other.json')], /other\.json: it is no result of fuzzing/],
-  [['merge', at('fuzzed', 'no-runs.json')], /no-runs\.json: its "runs" are not/],
-  [['merge', at('fuzzed', 'bad-shard.json')], /bad-shard\.json: its "runs" are not/],
-  [['merge', at('fuzzed', 'bad-program.json')], /program in it cannot be read \(.*epoll_create/],
-  [
-    ['merge', at('fuzzed', 'a.json'), at('fuzzed', 'b.json')],
-    /b\.json: it is of kernel 3\.1, and .*a\.json of 2\.6\.20/,
-  ],
-  [
-    ['merge', at('fuzzed', 'a.json'), at('fuzzed', 'twin.json')],
-    /twin\.json: rounds of seed 1, shard 1\/2, are in .*a\.json as well/,
-  ],
-  [['replay'], /replay nothing/],
-  [['replay', 'epoll_ctl01', '--kernel', '2.6.20'], /no schedule in its header; give --schedule/],
-  [['replay', 'epoll_ctl01', '--kernel', '2.6.20', '--schedule', 'zz'], /schedule "zz"/],
-  [['replay', 'epoll_ctl01', '--kernel', '2.6.20', '--schedule', 'x9:1'], /schedule "x9:1"/],
-  [
-    ['replay', 'epoll_ctl01', '--schedule', 'x1:0'],
-    /names no kernel; give --kernel|schedule "x1:0"/,
-  ],
-];
-
 /** Lists, cases and programs that cannot be read, and where the line must point. */
 const unreadable: readonly (readonly [string[], RegExp])[] = [
   [
@@ -292,7 +174,7 @@ const unreadable: readonly (readonly [string[], RegExp])[] = [
 
 t.test('what cannot be understood gives one line with a reason, and exit code 2', async (t) => {
   const all = [
-    ...malformed,
+    ...malformed(at),
     ...unreadable.map(([words, says]) => [['run', ...words], says] as const),
   ];
   t.ok(all.length >= 80, `${all.length} of them`);
