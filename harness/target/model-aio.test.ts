@@ -257,3 +257,19 @@ t.test('a counterexample tells what workers, timers and the end of the process d
   t.ok(view.columns.some((name) => name.startsWith('worker:')));
   t.end();
 });
+
+t.test('a request block that two threads fill can have a timer for each of them', (t) => {
+  const program = parseProgram(
+    `${SET}  write(w, "ab")
+T1:
+  n = io_submit(c, [a: pread(r, 1)])
+T2:
+  m = io_submit(c, [a: epoll_wait(e, 1, 1)])
+`,
+    'two fill one block',
+  );
+  const seen = modelTarget(PE).run(program, { strategy: 'random', runs: 400, timers: 'any' });
+  t.equal(seen.broken, undefined);
+  t.equal(seen.executions, 400);
+  t.end();
+});

@@ -58,7 +58,7 @@ function asksForTimer({ op }: Extract<IocbArg, { kind: 'iocb' }>): boolean {
   return op.name === 'epoll_wait' || isNumber;
 }
 
+/** Another thread can have filled the block with its own request before the kernel reads it. */
 function isTimed(entry: IocbArg, timed: ReadonlySet<string>): boolean {
-  if (entry.kind !== 'iocb') return false;
-  return entry.op === null ? timed.has(entry.name) : asksForTimer(entry);
+  return entry.kind === 'iocb' && timed.has(entry.name);
 }
