@@ -409,6 +409,9 @@ const rows: Readonly<Record<string, Row>> = {
     drops: true,
     ...aio,
   },
+  // What /proc/self/maps says of a context's ring: PROT_ bits, 1 read, 2 write, 4 execute.
+  aio_ring_prot: { args: [['ctx', 'context']], returns: 'int', errnos: 'EINVAL', ...hostOnly },
+  personality: { args: [['persona', 'int']], returns: 'int', errnos: 'EINVAL', ...hostOnly },
   io_submit: {
     args: [
       ['ctx', 'context'],

@@ -1,5 +1,6 @@
 /** The calls of AIO on the host: contexts by slot, request blocks by number. */
 
+import { readFileSync } from 'node:fs';
 import type { Result } from '../history/history.ts';
 import { type Prepare, bitsOf, signalsOf, storeSignals, storeTime, wide } from './host-action.ts';
 import {
@@ -13,6 +14,7 @@ import { NR, type SyscallArgument } from './host-libc.ts';
 import type { HostArg, HostIocb } from './host-plan.ts';
 
 const EVENT_BYTES = 32;
+const EINVAL = 22;
 
 /** The handle of a context argument: of its slot, or the literal. */
 function contextOf(c: Caller, arg: HostArg | undefined): number {
@@ -48,6 +50,25 @@ const ioDestroy: Prepare =
     if (owners >= 0) contextsOwned[owners] = 0;
     return valueOrErrno(c.sys(NR.io_destroy, handle));
   };
+
+/** The protection of a ring, from the line of its mapping. */
+const ringProt: Prepare =
+  ({ args }) =>
+  (c) => {
+    const start = contextOf(c, args[0]).toString(16);
+    const line = readFileSync('/proc/self/maps', 'latin1')
+      .split('\n')
+      .find((text) => new RegExp(`^0*${start}-`).test(text));
+    const bits = /^\S+ (...)/.exec(line ?? '')?.[1];
+    if (bits === undefined) return errnoResult(-EINVAL);
+    const value = [...'rwx'].reduce((sum, bit, n) => sum + (bits[n] === bit ? 1 << n : 0), 0);
+    return { kind: 'value', value };
+  };
+
+const personality: Prepare =
+  ({ args }) =>
+  (c) =>
+    valueOrErrno(c.sys(NR.personality, bitsOf(args[0])));
 
 /** Writes the blocks that are given anew and the array of addresses; answers its address. */
 function storeIocbs(c: Caller, entries: readonly HostIocb[]): number {
@@ -137,6 +158,8 @@ export const AIO_CALLS: Readonly<Record<string, Prepare>> = {
   io_setup: ioSetup,
   io_destroy: ioDestroy,
   io_submit: ioSubmit,
+  aio_ring_prot: ringProt,
+  personality,
   io_cancel: ioCancel,
   io_getevents: ioGetevents,
   io_pgetevents: ioPgetevents,

@@ -35,6 +35,7 @@ export const NR = {
   gettid: 186,
   io_setup: 206,
   io_destroy: 207,
+  personality: 135,
   io_getevents: 208,
   io_submit: 209,
   io_cancel: 210,
