@@ -11,32 +11,68 @@ import {
   kfree,
   listAdd,
   plainWrite,
+  spinLockIrqsave,
+  spinUnlock,
   type Kernel,
 } from '../../../machine/index.ts';
+import { freeUnlocked } from './batch-free.ts';
+import { releaseFiles } from './complete.ts';
 import { Kiocb, announce, announceCtx, type Kioctx } from './kioctx.ts';
-import type { Batch } from './parts.ts';
+import type { AioParts, Batch } from './parts.ts';
+import { ringAvail } from './ring.ts';
 
 /** KIOCB_BATCH_SIZE. */
 const BATCH_SIZE = 32;
 
 /** kiocb_batch_init() for a call with `nr` iocbs. */
-export function startBatch(nr: number): Batch {
+function startBatch(nr: number): Batch {
   return { remaining: nr, list: [] };
 }
 
-/** kiocb_batch_refill(): how many were admitted. */
-export type Refill = (ctx: Kioctx, batch: Batch) => Kernel<number>;
+/** Step 4 of A-R138: free slots less active requests, in the arithmetic of a version of the patch. */
+export type Avail = (free: number, active: number) => number;
+
+/** The functions of io_submit that a version of the patch replaces. */
+export function batched(availOf: Avail): Pick<AioParts, 'startBatch' | 'getRequest' | 'endBatch'> {
+  return {
+    startBatch,
+    getRequest: (ctx, batch) => getRequest(ctx, batch, availOf),
+    endBatch: freeUnlocked,
+  };
+}
 
 /** aio_get_req() (A-R139): the first kiocb of the batch, refilled when it is empty; null for EAGAIN. */
-export function* getRequest(ctx: Kioctx, batch: Batch, refill: Refill): Kernel<Kiocb | null> {
-  if (batch.list.length === 0 && (yield* refill(ctx, batch)) === 0) return null;
+function* getRequest(ctx: Kioctx, batch: Batch, availOf: Avail): Kernel<Kiocb | null> {
+  if (batch.list.length === 0 && (yield* refill(ctx, batch, availOf)) === 0) return null;
   const k = batch.list.shift() ?? null;
   if (k !== null) announce('kiocb.handed', k, 0, 'aio_get_req');
   return k;
 }
 
+/** kiocb_batch_refill() (A-R138): how many were admitted. */
+function* refill(ctx: Kioctx, batch: Batch, availOf: Avail): Kernel<number> {
+  const allocated = yield* allocate(ctx, batch);
+  if (allocated === 0) return 0;
+  let calledFput = false;
+  for (;;) {
+    yield* spinLockIrqsave(ctx.lock, 'kiocb_batch_refill-3');
+    const free = yield* ringAvail(ctx, 'kiocb_batch_refill-4');
+    const avail = availOf(free, ctx.reqsActive);
+    // What an unprivileged program can make true (A-B93).
+    bugOn(avail < 0, 'kiocb_batch_refill-5', `avail is ${avail}`);
+    if (avail !== 0 || calledFput) {
+      const kept = admit(ctx, batch, allocated, avail);
+      yield* spinUnlock(ctx.lock, 'kiocb_batch_refill-9');
+      return kept;
+    }
+    yield* spinUnlock(ctx.lock, 'kiocb_batch_refill-6');
+    yield* releaseFiles();
+    calledFput = true;
+  }
+}
+
 /** Step 1 of A-R138: kiocbs in front of the batch until there are enough or memory is out; how many. */
-export function* allocate(ctx: Kioctx, batch: Batch): Kernel<number> {
+function* allocate(ctx: Kioctx, batch: Batch): Kernel<number> {
   const site = 'kiocb_batch_refill-1';
   const want = Math.min(batch.remaining, BATCH_SIZE);
   let allocated = 0;
@@ -47,13 +83,8 @@ export function* allocate(ctx: Kioctx, batch: Batch): Kernel<number> {
   return allocated;
 }
 
-/** Step 5: what an unprivileged program can make true (A-B93). */
-export function assertNotNegative(avail: number): void {
-  bugOn(avail < 0, 'kiocb_batch_refill-5', `avail is ${avail}`);
-}
-
 /** [ctx_lock] Steps 7 and 8: gives back what the ring has no room for and admits the rest; how many that are. */
-export function admit(ctx: Kioctx, batch: Batch, allocated: number, avail: number): number {
+function admit(ctx: Kioctx, batch: Batch, allocated: number, avail: number): number {
   const kept = avail < allocated ? trim(batch, allocated, avail) : allocated;
   batch.remaining -= kept;
   const site = 'kiocb_batch_refill-8';
