@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Parser } from 'tap-parser';
@@ -464,6 +464,30 @@ t.test('results of fuzzing are written, joined and saved', async (t) => {
     /^1 findings; 98 of 100 programs .*; 140 executions\n {2}LEAK x \(E-B1\), 2 calls$/m,
   );
   t.match(best.err, /^lostwake: 1 findings\n$/);
+});
+
+t.test('numbers of traces are pinned and compared', async (t) => {
+  const cwd = t.testdir({
+    'race.prog': races.replace('never', 'sometimes'),
+    'counts.json': '{ "race 2.6.20": 1, "absent 2.6.20": 7 }',
+  });
+  const run = async (...more: string[]) =>
+    await lostwake(['run', 'race.prog', '--counts', 'counts.json', ...more], { cwd });
+  const pins = () => JSON.parse(readFileSync(join(cwd, 'counts.json'), 'utf8')) as unknown;
+
+  const changed = await run();
+  const pinned = await run('--pin');
+  const same = await run();
+  const bounded = await run('--runs', '3', '--strategy', 'random');
+
+  t.equal(changed.code, 1);
+  t.match(changed.out, /^race 2\.6\.20: (\d+) traces, 1 are pinned$/m);
+  t.match(changed.err, /1 counts differ from counts\.json; --pin takes the new ones/);
+  t.same([pinned.code, same.code, same.err], [0, 0, '']);
+  t.match(pins(), { 'race 2.6.20': Number, 'absent 2.6.20': 7 });
+  t.match(bounded.out, /^race 2\.6\.20: not explored to the end, \d+ traces are pinned$/m);
+  writeFileSync(join(cwd, 'counts.json'), '{}');
+  t.match((await run()).out, /^1 counts are not in counts\.json: --pin adds them$/m);
 });
 
 t.test('help has every flag of a verb, and the exit codes', (t) => {

@@ -96,7 +96,7 @@ function pin(path: string, report: RunReport, pinned: Counts): Ending {
 
 /** Numbers of traces beside those of the file: another number is a failure. */
 function compared(path: string, report: RunReport, pinned: Counts, place: Place): Ending {
-  const { changed, unpinned } = compareCounts(countsOf(report), pinned);
+  const { changed, unpinned } = compareCounts(report, pinned);
   for (const text of changed) place.out.line(text);
   if (unpinned > 0) place.out.line(`${unpinned} counts are not in ${path}: --pin adds them`);
   if (changed.length === 0) return ended(OK);

@@ -4,7 +4,7 @@
  */
 
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import type { RunReport } from './result.ts';
+import type { Coverage, RunReport } from './result.ts';
 import { messageOf, UsageError } from './usage-error.ts';
 
 /** Traces by case, row and target: `bugs/E-B02 model:2.6.20`. */
@@ -12,15 +12,20 @@ export type Counts = Readonly<Record<string, number>>;
 
 /** The numbers of every complete exploration in a report, in the order of their names. */
 export function countsOf(report: RunReport): Counts {
-  const found: [string, number][] = [];
+  const complete = explored(report).filter(([, coverage]) => coverage.complete);
+  return Object.fromEntries(complete.map(([name, { traces }]) => [name, traces]));
+}
+
+/** The explorations of a report, in the order of their names. */
+function explored(report: RunReport): [string, Coverage][] {
+  const found: [string, Coverage][] = [];
   for (const { runs } of report.cases)
     for (const { caseId, row, target, coverage } of runs) {
-      if (coverage === undefined || !coverage.complete || target === 'host') continue;
+      if (coverage === undefined || target === 'host') continue;
       const name = row === '' ? caseId : `${caseId}/${row}`;
-      found.push([`${name} ${target.replace(/^model:/, '')}`, coverage.traces]);
+      found.push([`${name} ${target.replace(/^model:/, '')}`, coverage]);
     }
-  found.sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(found);
+  return found.sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 /** Reads a file of counts; throws a UsageError of one line. */
@@ -39,17 +44,21 @@ export function readCounts(path: string): Counts {
   throw new UsageError(`Cannot read counts from ${path}: an object of whole numbers is wanted`);
 }
 
-/** One line for each number that is not what was pinned, and how many are not pinned at all. */
+/**
+ * One line for each number that is not what was pinned, or is not known any more because the exploration met a bound,
+ * and how many are not pinned at all.
+ */
 export function compareCounts(
-  now: Counts,
+  report: RunReport,
   pinned: Counts,
 ): { readonly changed: readonly string[]; readonly unpinned: number } {
   const changed: string[] = [];
   let unpinned = 0;
-  for (const [name, count] of Object.entries(now)) {
+  for (const [name, { complete, traces }] of explored(report)) {
     const was = pinned[name];
-    if (was === undefined) unpinned += 1;
-    else if (was !== count) changed.push(`${name}: ${count} traces, ${was} are pinned`);
+    if (was === undefined) unpinned += complete ? 1 : 0;
+    else if (!complete) changed.push(`${name}: not explored to the end, ${was} traces are pinned`);
+    else if (was !== traces) changed.push(`${name}: ${traces} traces, ${was} are pinned`);
   }
   return { changed, unpinned };
 }
