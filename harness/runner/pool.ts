@@ -19,14 +19,21 @@ export interface PoolOptions {
   progress?(index: number, executions: number): void;
 }
 
+/** Which jobs a lane takes. */
+type Takes = 'host' | 'model' | 'all';
+
 interface Lane {
+  readonly takes: Takes;
   worker: Worker | null;
   ready: boolean;
   job: number | null;
   watchdog: NodeJS.Timeout | undefined;
 }
 
-/** Runs a list of jobs. Host jobs are run one at a time, so that they do not disturb each other. */
+/**
+ * Runs a list of jobs. Host jobs are run one at a time, so that they do not disturb each other; they wait more than they
+ * compute, so they have a lane beside the others.
+ */
 export class Pool {
   readonly #jobs: readonly Job[];
   readonly #options: PoolOptions;
@@ -46,12 +53,22 @@ export class Pool {
   /** Resolves when every job is done or, after `stop`, when those that were running have ended. */
   async run(): Promise<void> {
     if (this.#jobs.length === 0) return;
-    const size = Math.max(1, Math.min(this.#options.size, this.#jobs.length));
     await new Promise<void>((resolve, reject) => {
       this.#finish = resolve;
       this.#fail = reject;
-      for (let count = 0; count < size; count += 1) this.#lanes.push(this.#startLane());
+      for (const takes of this.#lanesWanted()) this.#lanes.push(this.#startLane(takes));
     });
+  }
+
+  #lanesWanted(): Takes[] {
+    const host = this.#jobs.filter(({ target }) => target === 'host').length;
+    const model = this.#jobs.length - host;
+    if (this.#options.size <= 1) return ['all'];
+    const lanes = Array.from(
+      { length: Math.min(this.#options.size, model) },
+      () => 'model' as const,
+    );
+    return host > 0 ? [...lanes, 'host'] : lanes;
   }
 
   /** No more jobs; running ones are told to end. */
@@ -62,8 +79,8 @@ export class Pool {
     if (this.#lanes.every((lane) => lane.job === null)) this.#end();
   }
 
-  #startLane(): Lane {
-    const lane: Lane = { worker: null, ready: false, job: null, watchdog: undefined };
+  #startLane(takes: Takes): Lane {
+    const lane: Lane = { takes, worker: null, ready: false, job: null, watchdog: undefined };
     this.#startWorker(lane);
     return lane;
   }
@@ -120,7 +137,7 @@ export class Pool {
   #feedAll(): void {
     for (const lane of this.#lanes) {
       if (!lane.ready || lane.job !== null || lane.worker === null) continue;
-      const index = this.#next();
+      const index = this.#next(lane.takes);
       if (index === undefined) continue;
       lane.job = index;
       lane.worker.postMessage(this.#jobs[index]);
@@ -130,14 +147,11 @@ export class Pool {
     if (idle && (this.#waiting.length === 0 || this.#stopping)) this.#end();
   }
 
-  #next(): number | undefined {
-    const hostBusy = this.#lanes.some((lane) => lane.job !== null && this.#isHost(lane.job));
-    const at = this.#waiting.findIndex((index) => !(hostBusy && this.#isHost(index)));
+  #next(takes: Takes): number | undefined {
+    const at = this.#waiting.findIndex(
+      (index) => takes === 'all' || (this.#jobs[index].target === 'host') === (takes === 'host'),
+    );
     return at < 0 ? undefined : this.#waiting.splice(at, 1)[0];
-  }
-
-  #isHost(index: number): boolean {
-    return this.#jobs[index].target === 'host';
   }
 
   #watch(lane: Lane, job: Job): void {
