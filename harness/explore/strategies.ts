@@ -6,6 +6,8 @@ import { Dpor } from './dpor.ts';
 import { Pct } from './pct.ts';
 import { Pos } from './pos.ts';
 import { RandomWalk } from './random.ts';
+import { SleepSets } from './sleep-sets.ts';
+import { SourceDpor } from './source-dpor.ts';
 
 export interface StrategyOptions {
   readonly seed: number;
@@ -36,6 +38,18 @@ export const STRATEGIES: readonly StrategyEntry[] = [
     exhaustive: true,
     make: (engine, { preemptions }) =>
       new Dfs(engine, preemptions === undefined ? {} : { preemptions }),
+  },
+  {
+    name: 'source-dpor',
+    title: 'source-DPOR: every trace once as well, and some executions that are abandoned',
+    exhaustive: true,
+    make: (engine) => new SourceDpor(engine),
+  },
+  {
+    name: 'sleep-sets',
+    title: 'sleep sets alone: every trace once, and many executions that are abandoned',
+    exhaustive: true,
+    make: (engine) => new SleepSets(engine),
   },
   {
     name: 'random',
