@@ -16,12 +16,15 @@ export interface SeenOutcome {
   readonly records: readonly CallRecord[];
   readonly history: History;
   readonly times: number;
+  /** Number of the first run that ended so. */
+  readonly since?: number;
   readonly schedule?: string;
 }
 
 export interface SeenFinding {
   readonly finding: Finding;
   readonly times: number;
+  readonly since?: number;
   readonly schedule?: string;
   readonly history: History;
 }

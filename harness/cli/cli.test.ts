@@ -74,6 +74,11 @@ const folder = t.testdir({
     'known-failures': 'K-1 known 2.6.20  # the expectation is wrong\n',
     runtest: { some: '# a list\nrace\n\ngood   # twice is once\ngood\nkn*\n' },
   },
+  proofs: {
+    'one.prog': passes.replace('on: 2.6.20', 'on: 2.6.20 host'),
+    'two.prog': races.replace('never x="b"', 'always x="a"|"b"'),
+    runtest: { proof: '# of two\n--prove\none\ntwo\n', plain: 'one\ntwo\n' },
+  },
   fixed: { 'one.prog': passes, 'known-failures': 'K-2 one\n' },
   broken: { 'broken.prog': breaks, 'bad.prog': fails },
   long: { 'a.prog': passes, 'b.prog': endless },
@@ -88,6 +93,7 @@ const folder = t.testdir({
       unclosed: 'one{\n',
       ambiguous: 'same\n',
       row: 'one/row\n',
+      flag: 'one\n--bail\n',
     },
   },
   'known-words': { 'one.prog': passes, 'known-failures': 'K-1\n' },
@@ -152,6 +158,10 @@ const unreadable: readonly (readonly [string[], RegExp])[] = [
   [
     ['--cases', at('lists'), '--runtest', 'row'],
     /runtest\/row:1: Cannot find the row "row" of one; it has: no named rows/,
+  ],
+  [
+    ['--cases', at('lists'), '--runtest', 'flag'],
+    /runtest\/flag:2: Cannot use "--bail" in a list: --prove is all that there is/,
   ],
   [['--cases', at('lists'), '--runtest', '../x'], /list "\.\.\/x"/],
   [['--cases', at('known-words')], /known-failures:1: Cannot read "K-1"/],
@@ -405,6 +415,33 @@ t.test(
       [...skipped.out.matchAll(/^(?:PASS|known) +(\S+)/gm)].map((match) => match[1]).slice(0, 2),
       ['good', 'known'],
     );
+  },
+);
+
+t.test(
+  'what is to be proved fails when a bound is met, and passes when nothing is left out',
+  async (t) => {
+    const run = (list: string, ...words: string[]) =>
+      lostwake(['run', ...quick, '--cases', at('proofs'), '--runtest', list, ...words]);
+    const bound = ['--runs', '2', '--target', 'model:2.6.20'];
+    const [whole, cut, cutByFlag, unproved] = await Promise.all([
+      run('proof'),
+      run('proof', ...bound),
+      run('plain', '--prove', ...bound),
+      run('plain', ...bound),
+    ]);
+
+    t.equal(whole.code, 0);
+    t.match(whole.out, /^PASS {2}two .*\(\d+ traces, complete\)$/m);
+    t.match(whole.out, /^2 of 2 runs explored to the end: \d+ traces$/m);
+    t.match(whole.out, /^CONF 1 run: A host proves nothing/m);
+    for (const { code, out } of [cut, cutByFlag]) {
+      t.equal(code, 1);
+      t.match(out, /FAIL complete: No proof: a bound was met \(executions 2\)/);
+      t.match(out, /replay +npx lostwake run two --kernel 2\.6\.20 --prove/);
+      t.match(out, /^1 of 2 runs explored to the end: 1 trace$/m);
+    }
+    t.equal(unproved.code, 0, 'a warning is no failure where no proof is wanted');
   },
 );
 

@@ -103,6 +103,7 @@ async function exploreOn(
     program: one.program,
     target: name,
     overrides,
+    prove: false,
   };
   const replay = replayCommand(job, first.schedule);
   if (first.schedule !== undefined && target.explain !== undefined) {

@@ -228,6 +228,12 @@ export const FLAGS: readonly FlagSpec[] = [
     help: 'compare the numbers of traces with those in a file',
   },
   { name: 'pin', type: 'switch', verbs: ['run'], help: 'write the numbers of traces to --counts' },
+  {
+    name: 'prove',
+    type: 'switch',
+    verbs: ['run'],
+    help: 'what is not explored to the end fails, and the host is left out',
+  },
   { name: 'bail', type: 'switch', verbs: ['run'], help: 'stop after the first failure' },
   {
     name: 'reporter',

@@ -3,7 +3,7 @@
 import { CHECKS } from '../check/checks.ts';
 import { STRATEGIES } from '../explore/strategies.ts';
 import { openCatalog } from '../runner/catalog.ts';
-import { readRuntest, runtestNames } from '../runner/runtest.ts';
+import { readRuntest, runtestNames, type Runtest } from '../runner/runtest.ts';
 import { selectCases } from '../runner/select.ts';
 import { suggestion, UsageError } from '../runner/usage-error.ts';
 import { casesFolderOf } from './shared-flags.ts';
@@ -47,7 +47,7 @@ const LISTS: Readonly<Record<string, (line: CommandLine) => Promise<readonly Ite
     const folder = casesFolderOf(line);
     return runtestNames(folder).map((name) => ({
       name,
-      about: `${readRuntest(folder, name).length} lines`,
+      about: linesOf(readRuntest(folder, name)),
     }));
   },
   async strategies() {
@@ -61,6 +61,10 @@ const LISTS: Readonly<Record<string, (line: CommandLine) => Promise<readonly Ite
     }));
   },
 };
+
+function linesOf({ lines, prove }: Runtest): string {
+  return `${lines.length} lines${prove ? ', all to be proved' : ''}`;
+}
 
 export async function listVerb(line: CommandLine, place: Place): Promise<Ending> {
   const names = Object.keys(LISTS);

@@ -66,6 +66,7 @@ export async function runVerb(line: CommandLine, place: Place): Promise<Ending> 
     overrides,
     jobs: jobsOf(line),
     bail: line.has('bail'),
+    prove: line.has('prove'),
     known: readKnownFailures(casesFolder),
     environment: environmentOf(line),
   };

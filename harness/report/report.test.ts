@@ -162,6 +162,27 @@ function everyKind(): RunReport {
         coverage: { ...coverage, complete: false, incomplete: 'time 60 s' },
       },
     ]),
+    caseResult(about('proved'), [
+      {
+        ...run('proved', '', 'model:2.6.20', [
+          { ...pass, finding: 'LEAK x', since: 3 },
+          { status: 'PASS', message: 'Explored to the end: 27 traces', expected: 'complete' },
+        ]),
+        coverage,
+        proof: true,
+      },
+      {
+        ...run('proved', '', 'model:3.1', [
+          {
+            status: 'FAIL',
+            message: 'No proof: a bound was met (time 60 s)',
+            expected: 'complete',
+          },
+        ]),
+        coverage: { ...coverage, complete: false, incomplete: 'time 60 s' },
+        proof: true,
+      },
+    ]),
     caseResult(about('known-one'), [
       withKnown(run('known-one', '', 'model:2.6.20', [fail]), known),
     ]),

@@ -76,7 +76,8 @@ function skip(runs: readonly RunResult[]): string {
 
 /** What a reader needs to see; null for a plain pass or skip. Keys in one order. */
 function diagnostic(result: CaseResult, run: RunResult): object | null {
-  if (run.verdict === 'PASS' || run.verdict === 'CONF') return null;
+  if (run.verdict === 'CONF') return null;
+  if (run.verdict === 'PASS') return proofOf(run);
   const details: Record<string, unknown> = {
     status: run.verdict,
     at: {
@@ -95,6 +96,7 @@ function diagnostic(result: CaseResult, run: RunResult): object | null {
     message: plain(line.message),
     ...(line.finding === undefined ? {} : { finding: plain(line.finding) }),
   }));
+  Object.assign(details, proofOf(run));
   if (run.counterexample !== undefined) {
     const lines = counterexampleLines(run.counterexample, 100).map((line) => plain(line).slice(2));
     const left = lines.length - INTERLEAVING_LINES;
@@ -103,6 +105,18 @@ function diagnostic(result: CaseResult, run: RunResult): object | null {
   }
   if (run.replay !== undefined) details['replay'] = plain(run.replay);
   return details;
+}
+
+/** What a proof covers, and the execution that met each finding first; null for what is none. */
+function proofOf(run: RunResult): { readonly proof: object } | null {
+  if (run.proof === undefined || run.coverage === undefined) return null;
+  const { complete, traces } = run.coverage;
+  const found = run.lines.flatMap((line) =>
+    line.finding === undefined || line.since === undefined
+      ? []
+      : [{ finding: plain(line.finding), execution: line.since }],
+  );
+  return { proof: { complete, traces, ...(found.length === 0 ? {} : { found }) } };
 }
 
 /** A point's name: ASCII, one line, `#` and `\` escaped, no digit first. */

@@ -35,9 +35,16 @@ function caseLine(result: CaseResult, paint: Paint): string {
     return targetCell(target, runs);
   });
   const traces = result.runs.reduce((sum, run) => sum + (run.coverage?.traces ?? 0), 0);
-  const covered = traces > 0 ? ` (${counted(traces, 'trace')})` : '';
+  const proved = isProof(result.runs) ? ', complete' : '';
+  const covered = traces > 0 ? ` (${counted(traces, 'trace')}${proved})` : '';
   const status = paint(styleOf(shown), shown.padEnd(5));
   return `${status} ${result.id.padEnd(24)} ${cells.join(', ')}${covered}`;
+}
+
+/** Whether all runs that could be proofs are. */
+function isProof(runs: readonly RunResult[]): boolean {
+  const meant = runs.filter((run) => run.proof === true);
+  return meant.length > 0 && meant.every((run) => run.coverage?.complete === true);
 }
 
 function targetCell(target: string, runs: readonly RunResult[]): string {
@@ -149,9 +156,17 @@ function summaryLines(report: RunReport, paint: Paint): string[] {
       `${counted(summary.incomplete, 'run')} incomplete: a bound was met, nothing is proved there`,
     );
   }
+  const proofs = report.cases.flatMap(({ runs }) => runs.filter((run) => run.proof === true));
+  if (proofs.length > 0) lines.push(proofLine(proofs));
   if (report.stopped !== undefined) lines.push(`Stopped early: ${report.stopped}`);
   lines.push(outcomeWords(report));
   return lines;
+}
+
+function proofLine(proofs: readonly RunResult[]): string {
+  const done = proofs.filter((run) => run.coverage?.complete === true);
+  const traces = done.reduce((sum, run) => sum + (run.coverage?.traces ?? 0), 0);
+  return `${done.length} of ${counted(proofs.length, 'run')} explored to the end: ${counted(traces, 'trace')}`;
 }
 
 function cell(

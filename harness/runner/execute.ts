@@ -23,10 +23,11 @@ export async function execute(
     const target = await catalog.open(job.target, hz === undefined ? {} : { hz });
     const refusal = target.refuses(job.program);
     if (refusal !== null) return confResult(job, refusal);
-    const behaviour = await observe(job, target, control);
+    const { behaviour, exploring } = await observe(job, target, control);
     if (control.stopped()) return null;
     const result = judged(job, target, behaviour);
-    return { ...result, milliseconds: Math.round(performance.now() - started) };
+    const milliseconds = Math.round(performance.now() - started);
+    return { ...result, milliseconds, ...(exploring === undefined ? {} : { exploring }) };
   } catch (thrown) {
     return brokenResult(job, thrown);
   }
@@ -56,27 +57,40 @@ async function observe(
   job: Job,
   target: ExplainingTarget,
   control: JobControl,
-): Promise<Behaviour> {
+): Promise<{ readonly behaviour: Behaviour; readonly exploring?: number }> {
   const limit = timeLimitFor(job.overrides);
-  const deadline = performance.now() + limit;
+  const started = performance.now();
+  const deadline = started + limit;
   let late = false;
+  let last = started;
+  const inTime = (seen: Behaviour): Behaviour =>
+    late ? { ...seen, complete: false, incomplete: `time ${limit / 1000} s` } : seen;
   const behaviour = await target.run(job.program, {
     ...optionsFor(job.program, job.overrides, job.target === 'host'),
     checks: checkHistory,
     interrupted: (executions) => {
       control.progress?.(executions);
-      late ||= performance.now() > deadline;
+      last = performance.now();
+      late ||= last > deadline;
       return late || control.stopped();
     },
   });
-  return late ? { ...behaviour, complete: false, incomplete: `time ${limit / 1000} s` } : behaviour;
+  if (job.target === 'host') return { behaviour: inTime(behaviour) };
+  return { behaviour: inTime(behaviour), exploring: Math.round((last - started) * 10) / 10 };
 }
 
 function judged(job: Job, target: ExplainingTarget, behaviour: Behaviour): RunResult {
   const identity = identityOf(job.target);
   const judgements = judge(job.program, behaviour, identity.selector, identity.release);
-  const { verdict, lines } = settle(judgements.map(lineOf));
-  const result = { ...named(job), verdict, lines, coverage: coverageOf(behaviour) };
+  const proof = job.prove ? [proofLine(behaviour)] : [];
+  const { verdict, lines } = settle([...judgements.map(lineOf), ...proof]);
+  const result: RunResult = {
+    ...named(job),
+    verdict,
+    lines,
+    coverage: coverageOf(behaviour),
+    ...(job.prove ? { proof: true } : {}),
+  };
   if (verdict !== 'FAIL') return result;
   const failure = judgements.find((one) => one.status === 'FAIL');
   const schedule = failure === undefined ? undefined : scheduleOf(failure);
@@ -97,7 +111,21 @@ function lineOf(judgement: Judgement): ResultLine {
   if (judgement.finding !== undefined) line.finding = signatureOf(judgement.finding.finding);
   const schedule = scheduleOf(judgement);
   if (schedule !== undefined) line.schedule = schedule;
+  const since = judgement.finding?.since ?? judgement.observation?.since;
+  if (since !== undefined) line.since = since;
   return line;
+}
+
+/** What a proof needs beside what is expected: that nothing was left out. */
+function proofLine(behaviour: Behaviour): ResultLine {
+  const { complete, incomplete = 'stopped', traces } = behaviour;
+  return complete
+    ? { status: 'PASS', message: `Explored to the end: ${traces} traces`, expected: 'complete' }
+    : {
+        status: 'FAIL',
+        message: `No proof: a bound was met (${incomplete})`,
+        expected: 'complete',
+      };
 }
 
 function scheduleOf(judgement: Judgement): string | undefined {

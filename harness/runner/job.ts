@@ -11,6 +11,8 @@ export interface Job {
   readonly program: Program;
   readonly target: string;
   readonly overrides: Overrides;
+  /** Only a complete exploration passes. */
+  readonly prove: boolean;
 }
 
 /** Asked now and then while a job runs. */
@@ -22,7 +24,10 @@ export interface JobControl {
 
 /** The command that shows a run again. */
 export function replayCommand(job: Job, schedule: string | undefined): string {
-  if (schedule === undefined) return `npx lostwake run ${quoted(job.replayName)} ${where(job)}`;
+  if (schedule === undefined) {
+    const prove = job.prove ? ' --prove' : '';
+    return `npx lostwake run ${quoted(job.replayName)} ${where(job)}${prove}`;
+  }
   const { overrides } = job;
   const words = ['npx lostwake replay', quoted(job.replayName), where(job)];
   if (overrides.hz !== undefined) words.push(`--hz ${overrides.hz}`);

@@ -26,6 +26,8 @@ export interface LoadedCase {
   readonly about: string;
   readonly docs: readonly string[];
   readonly rows: readonly LoadedRow[];
+  /** Whoever selected it wants a proof: only a complete exploration passes. */
+  readonly prove: boolean;
 }
 
 /** Loads a case. Throws a UsageError that names the file (and line and column, in a program). */
@@ -52,6 +54,7 @@ function loadProg(entry: CaseEntry): LoadedCase {
     about: metaValue(program, 'about') ?? '',
     docs: metaWords(program, 'docs'),
     rows: [{ name: '', program }],
+    prove: false,
   };
 }
 
@@ -71,6 +74,7 @@ async function loadModule(entry: CaseEntry): Promise<LoadedCase> {
     about: exported.verifies,
     docs: [...docs],
     rows,
+    prove: false,
   };
 }
 

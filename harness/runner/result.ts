@@ -27,6 +27,8 @@ export interface ResultLine {
   readonly finding?: string;
   /** Replays the run that shows it, on a model. */
   readonly schedule?: string;
+  /** Number of the execution that showed it first. */
+  readonly since?: number;
 }
 
 /** How much was explored in one run. */
@@ -50,6 +52,8 @@ export interface RunResult {
   readonly verdict: Verdict;
   readonly lines: readonly ResultLine[];
   readonly coverage?: Coverage;
+  /** It was to be a proof: what is not complete has failed. */
+  readonly proof?: true;
   /** Id of the known failure that this failure is. */
   readonly known?: string;
   /** Id of the known failure that was expected here and did not come. */
@@ -59,6 +63,8 @@ export interface RunResult {
   readonly counterexample?: CounterexampleView;
   /** Wall clock; never part of TAP. */
   readonly milliseconds?: number;
+  /** The part of it that was spent on exploring: without opening the kernel, confirming findings, judging. */
+  readonly exploring?: number;
 }
 
 /** All runs of one case. */

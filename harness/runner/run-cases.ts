@@ -23,6 +23,8 @@ export interface RunRequest {
   readonly jobs: number;
   /** Stop after the first failed or broken run. */
   readonly bail: boolean;
+  /** Only a complete exploration passes; a case may ask for that as well. */
+  readonly prove: boolean;
   readonly known: readonly KnownFailure[];
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -62,6 +64,8 @@ interface Slot {
   readonly job?: Job;
 }
 
+const NO_PROOF_ON_A_HOST = 'A host proves nothing: its interleavings cannot be chosen';
+
 /** Runs the cases and gives the report, in the order of the selection however the work was spread. */
 export async function runCases(
   request: RunRequest,
@@ -94,7 +98,9 @@ function plan(request: RunRequest, catalog: TargetCatalog): Slot[] {
     loaded.rows.flatMap((row) =>
       placements(row.program, catalog, request.chosen).map(({ target, conf }) => {
         const slot = { caseAt, row: row.name, target };
+        const prove = request.prove || loaded.prove;
         if (conf !== undefined) return { ...slot, conf };
+        if (prove && target === 'host') return { ...slot, conf: NO_PROOF_ON_A_HOST };
         const job: Job = {
           caseId: loaded.id,
           row: row.name,
@@ -102,6 +108,7 @@ function plan(request: RunRequest, catalog: TargetCatalog): Slot[] {
           program: row.program,
           target,
           overrides: request.overrides,
+          prove,
         };
         return { ...slot, job };
       }),

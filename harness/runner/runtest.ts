@@ -1,6 +1,7 @@
 /**
  * Lists of cases in LTP's manner: `cases/runtest/<name>` has one case name, row (`case/row`) or pattern a line,
- * and `#` comments. The order of a list is the order of its runs; a case named twice runs once.
+ * and `#` comments. The order of a list is the order of its runs; a case named twice runs once. A line `--prove` makes
+ * it a list of proofs, as the flag does on a command line.
  */
 
 import { readdirSync, readFileSync } from 'node:fs';
@@ -15,6 +16,13 @@ export interface RuntestLine {
   readonly where: string;
 }
 
+/** One list. */
+export interface Runtest {
+  readonly lines: readonly RuntestLine[];
+  /** Only a complete exploration of its cases passes. */
+  readonly prove: boolean;
+}
+
 /** Names of the lists, sorted; none if there is no folder. */
 export function runtestNames(casesFolder: string): string[] {
   try {
@@ -27,7 +35,7 @@ export function runtestNames(casesFolder: string): string[] {
 }
 
 /** Reads one list. Throws a UsageError for a list that is not there or a line that is not one word. */
-export function readRuntest(casesFolder: string, name: string): RuntestLine[] {
+export function readRuntest(casesFolder: string, name: string): Runtest {
   const known = runtestNames(casesFolder);
   if (!known.includes(name)) {
     const hint = suggestion(name, known) || `; there are: ${known.join(', ') || 'none'}`;
@@ -38,8 +46,9 @@ export function readRuntest(casesFolder: string, name: string): RuntestLine[] {
 }
 
 /** Reads the text of a list; `shown` is its name in messages. */
-export function parseRuntest(text: string, shown: string): RuntestLine[] {
+export function parseRuntest(text: string, shown: string): Runtest {
   const lines: RuntestLine[] = [];
+  let prove = false;
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     const where = `${shown}:${index + 1}`;
     const words = line.replace(/#.*$/, '').trim().split(/\s+/).filter(Boolean);
@@ -49,7 +58,13 @@ export function parseRuntest(text: string, shown: string): RuntestLine[] {
         `${where}: Cannot read "${words.join(' ')}": one name or pattern a line`,
       );
     }
-    lines.push({ word: words[0], where });
+    const [word] = words;
+    if (word === '--prove') prove = true;
+    else if (word.startsWith('-'))
+      throw new UsageError(
+        `${where}: Cannot use "${word}" in a list: --prove is all that there is`,
+      );
+    else lines.push({ word, where });
   }
-  return lines;
+  return { lines, prove };
 }

@@ -20,6 +20,8 @@ interface Word {
   readonly word: string;
   /** `cases/runtest/epoll:3: `, or nothing for the command line. */
   readonly prefix: string;
+  /** It is from a list of proofs. */
+  readonly prove: boolean;
 }
 
 /** Which rows of which entry; null: all. */
@@ -31,22 +33,33 @@ type Wanted = Map<CaseEntry, Set<string> | null>;
  */
 export async function selectCases(selection: Selection): Promise<LoadedCase[]> {
   const index = indexCases(selection.casesFolder);
-  const words: Word[] = selection.runtest.flatMap((list) =>
-    readRuntest(selection.casesFolder, list).map((line) => ({
-      word: line.word,
-      prefix: `${line.where}: `,
-    })),
-  );
-  words.push(...selection.words.map((word) => ({ word, prefix: '' })));
-  const everything = selection.words.length === 0 && selection.runtest.length === 0;
-  if (everything) words.push({ word: '**', prefix: '' });
-
+  const words = wordsOf(selection);
   const wanted: Wanted = new Map();
+  const proofs = new Set<CaseEntry>();
   const loader = new Loader();
-  for (const word of words) await addWord(wanted, word, index, loader);
+  for (const word of words) {
+    for (const [entry, rows] of await meant(word, index, loader)) {
+      addRows(wanted, entry, rows);
+      if (word.prove) proofs.add(entry);
+    }
+  }
   const cases: LoadedCase[] = [];
-  for (const [entry, rows] of wanted) cases.push(onlyRows(await loader.load(entry), rows));
+  for (const [entry, rows] of wanted) {
+    const loaded = onlyRows(await loader.load(entry), rows);
+    cases.push(proofs.has(entry) ? { ...loaded, prove: true } : loaded);
+  }
   return withoutSkipped(cases, selection.skip, index);
+}
+
+function wordsOf(selection: Selection): Word[] {
+  const words: Word[] = selection.runtest.flatMap((list) => {
+    const { lines, prove } = readRuntest(selection.casesFolder, list);
+    return lines.map(({ word, where }) => ({ word, prefix: `${where}: `, prove }));
+  });
+  words.push(...selection.words.map((word) => ({ word, prefix: '', prove: false })));
+  const everything = selection.words.length === 0 && selection.runtest.length === 0;
+  if (everything) words.push({ word: '**', prefix: '', prove: false });
+  return words;
 }
 
 /** Loads each case once. */
@@ -62,16 +75,15 @@ class Loader {
   }
 }
 
-async function addWord(
-  wanted: Wanted,
+/** What a word selects; throws a UsageError if that is nothing where something is meant. */
+async function meant(
   { word, prefix }: Word,
   index: readonly CaseEntry[],
   loader: Loader,
-): Promise<void> {
+): Promise<Wanted> {
   if (isFile(word, prefix)) {
     const entry = fileCase(word);
-    wanted.set(index.find((one) => one.path === entry.path) ?? entry, null);
-    return;
+    return new Map([[index.find((one) => one.path === entry.path) ?? entry, null]]);
   }
   const found = isPattern(word)
     ? await findPattern(word, index, loader)
@@ -79,7 +91,7 @@ async function addWord(
   if (found.size === 0 && !(isPattern(word) && prefix === '')) {
     throw new UsageError(`${prefix}Cannot find the case "${word}"${suggestCase(index, word)}`);
   }
-  for (const [entry, rows] of found) addRows(wanted, entry, rows);
+  return found;
 }
 
 function isFile(word: string, prefix: string): boolean {

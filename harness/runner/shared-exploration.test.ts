@@ -74,6 +74,11 @@ t.test('an exploration on two threads says what it says on one', async (t) => {
     const alone = modelTarget(kernel).run(program, options);
     const both = await exploreShared({ kernel, hz: undefined, program, options, jobs: 2 });
     t.strictSame(told(both), told(alone), `${name}: ${alone.executions} executions`);
+    const seen = [...both.outcomes, ...both.findings];
+    t.notOk(
+      seen.some((one) => 'since' in one),
+      'two threads have no first execution',
+    );
   }
 });
 

@@ -45,6 +45,8 @@ export interface Part {
 interface Tally<T> {
   first: T;
   times: number;
+  /** Number of the execution that met it first; 0 where there were several explorers, who have no common order. */
+  since: number;
 }
 
 /** One set for all explorations: making it costs more than exploring a small program. */
@@ -212,7 +214,11 @@ export class Exploration {
 
   private result(incomplete: string | undefined): Behaviour {
     const findings = this.confirmed();
-    const outcomes = [...this.outcomes.values()].map(({ first, times }) => ({ ...first, times }));
+    const outcomes = [...this.outcomes.values()].map(({ first, times, since }) => ({
+      ...first,
+      times,
+      ...(since === 0 ? {} : { since }),
+    }));
     outcomes.sort((a, b) => (a.text < b.text ? -1 : 1));
     return {
       target: this.target,
@@ -268,7 +274,7 @@ export class Exploration {
     const known = this.outcomes.get(text);
     if (known !== undefined && ++known.times > 0 && order >= known.first.order) return;
     const first = { text, records, history, times: 1, schedule: this.token(), order };
-    if (known === undefined) this.outcomes.set(text, { first, times: 1 });
+    if (known === undefined) this.outcomes.set(text, { first, times: 1, since: this.executions });
     else known.first = first;
   }
 
@@ -298,7 +304,7 @@ export class Exploration {
       known.first = first;
       return;
     }
-    this.findings.set(signature, { first, times: 1 });
+    this.findings.set(signature, { first, times: 1, since: this.executions });
     this.enough ||= this.options.stopAt?.(signature) === true;
   }
 
@@ -306,7 +312,7 @@ export class Exploration {
   private confirmed(): FoundFinding[] {
     const list: FoundFinding[] = [];
     const all = [...this.findings].sort(([a], [b]) => (a < b ? -1 : 1));
-    for (const [signature, { first, times }] of all) {
+    for (const [signature, { first, times, since }] of all) {
       if (this.options.uninteresting?.(signature) === true) continue;
       const { raw, schedule, history } = first;
       const shown = confirm(
@@ -317,7 +323,7 @@ export class Exploration {
         this.options.checks,
       );
       if (typeof shown === 'string') this.broken ??= shown;
-      else if (shown !== null) list.push({ ...shown, times });
+      else if (shown !== null) list.push({ ...shown, times, ...(since === 0 ? {} : { since }) });
     }
     return list;
   }
@@ -360,9 +366,12 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((a, b) => a + b, 0);
 }
 
-/** How often each was seen by all explorers together. */
-function recount(map: Map<string, { times: number }>, sightings: readonly Sighting[]): void {
-  for (const tally of map.values()) tally.times = 0;
+/** How often each was seen by all explorers together; who of them was first depends on their speed. */
+function recount(
+  map: Map<string, { times: number; since: number }>,
+  sightings: readonly Sighting[],
+): void {
+  for (const tally of map.values()) tally.times = tally.since = 0;
   for (const { key, times } of sightings) {
     const tally = map.get(key);
     if (tally !== undefined) tally.times += times;

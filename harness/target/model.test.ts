@@ -193,8 +193,8 @@ t.test('a sender that waits for a datagram socket which is closed: no trace is m
 
 /** Everything that a user is shown of a behaviour. */
 function bytes(behaviour: Behaviour): string {
-  const outcomes = behaviour.outcomes.map((o) => [o.text, o.times, o.schedule]);
-  const findings = behaviour.findings.map((f) => [f.finding, f.times, f.schedule]);
+  const outcomes = behaviour.outcomes.map((o) => [o.text, o.times, o.since, o.schedule]);
+  const findings = behaviour.findings.map((f) => [f.finding, f.times, f.since, f.schedule]);
   return JSON.stringify([behaviour.executions, behaviour.traces, outcomes, findings]);
 }
 
@@ -206,6 +206,27 @@ t.test('the same program, kernel and schedule give the same bytes', (t) => {
     modelTarget(kernel === V11 ? K2620 : V11).run(programOf(kernel, SEED), { runs: 3 });
     const second = modelTarget(kernel).run(parseProgram(text, what), {});
     t.equal(bytes(second), bytes(first), what);
+  }
+  t.end();
+});
+
+t.test('what is said to be met first in an execution is met there, and not before', (t) => {
+  for (const [kernel, what, text] of COUNTED) {
+    const program = parseProgram(text, what);
+    const target = modelTarget(kernel);
+    const whole = target.run(program, {});
+    const has = (name: string, runs: number): boolean => {
+      const part = runs === 0 ? null : target.run(program, { runs });
+      const findings = part?.findings.map((f) => signatureOf(f.finding)) ?? [];
+      return findings.includes(name) || (part !== null && texts(part).includes(name));
+    };
+    const met = [
+      ...whole.outcomes.map((o) => ({ name: o.text, since: o.since ?? 0 })),
+      ...whole.findings.map((f) => ({ name: signatureOf(f.finding), since: f.since ?? 0 })),
+    ];
+    t.ok(met.length > 0, what);
+    for (const { name, since } of met)
+      t.same([has(name, since - 1), has(name, since)], [false, true], `${what}: ${name}, ${since}`);
   }
   t.end();
 });

@@ -11,6 +11,8 @@ export interface Observation {
   readonly history: History;
   /** How many runs (traces) ended this way. */
   readonly times: number;
+  /** Number of the first of them, from 1; absent on the host, and where several threads explored. */
+  readonly since?: number;
   /** Replays it, on a model. */
   readonly schedule?: string;
 }
@@ -18,6 +20,8 @@ export interface Observation {
 export interface FoundFinding {
   readonly finding: Finding;
   readonly times: number;
+  /** As in an Observation. */
+  readonly since?: number;
   readonly schedule?: string;
   readonly history: History;
 }
