@@ -16,6 +16,7 @@ import {
 } from './known-programs.ts';
 import { countSwitches, fewestSwitches, witnessOrder } from './minimise.ts';
 import { Pct } from './pct.ts';
+import { Portfolio } from './portfolio.ts';
 import { Pos } from './pos.ts';
 import { Prng } from './prng.ts';
 import { RandomWalk } from './random.ts';
@@ -229,6 +230,7 @@ const SAMPLERS: readonly (readonly [string, (seed: number) => Strategy])[] = [
   ['random', (seed) => new RandomWalk(engine, { seed })],
   ['pct', (seed) => new Pct(engine, { seed, depth: 4 })],
   ['pos', (seed) => new Pos(engine, { seed })],
+  ['portfolio', (seed) => new Portfolio(engine, { seed })],
 ];
 
 t.test(
@@ -252,6 +254,26 @@ t.test(
     t.end();
   },
 );
+
+t.test('of twenty runs of the portfolio its members make twelve, three, three and two', (t) => {
+  const runs = (strategy: Strategy, executions: number): string[] => {
+    const tokens: string[] = [];
+    const note = (): number => tokens.push(formatSchedule(scheduleOf(engine.log, '0')));
+    explore(engine, modVersusDel(), strategy, note, { executions });
+    return tokens;
+  };
+  for (const rounds of [1, 3]) {
+    const members = [
+      ...runs(new Pos(engine, { seed: 7 }), 12 * rounds),
+      ...runs(new Pct(engine, { seed: 7, depth: 3 }), 3 * rounds),
+      ...runs(new Pct(engine, { seed: 7, depth: 5 }), 3 * rounds),
+      ...runs(new RandomWalk(engine, { seed: 7 }), 2 * rounds),
+    ];
+    const all = runs(new Portfolio(engine, { seed: 7 }), 20 * rounds);
+    t.same(all.toSorted(), members.toSorted());
+  }
+  t.end();
+});
 
 t.test('sampling strategies find the hang of the buggy wait queue', (t) => {
   for (const [name, make] of SAMPLERS) {

@@ -66,6 +66,11 @@ export class Pct implements Strategy {
   }
 
   end(): void {
-    if (this.engine.depth > this.longest) this.longest = this.engine.depth;
+    this.noteLength(this.engine.depth);
+  }
+
+  /** Takes account of a run of so many steps. */
+  noteLength(steps: number): void {
+    if (steps > this.longest) this.longest = steps;
   }
 }

@@ -4,6 +4,7 @@ import type { Engine, Strategy } from '../machine/engine.ts';
 import { Dfs } from './dfs.ts';
 import { Dpor } from './dpor.ts';
 import { Pct } from './pct.ts';
+import { Portfolio } from './portfolio.ts';
 import { Pos } from './pos.ts';
 import { RandomWalk } from './random.ts';
 import { SleepSets } from './sleep-sets.ts';
@@ -68,6 +69,12 @@ export const STRATEGIES: readonly StrategyEntry[] = [
     title: 'partial order sampling: random priorities of operations, redrawn where they conflict',
     exhaustive: false,
     make: (engine, { seed, programHash }) => new Pos(engine, { seed, programHash }),
+  },
+  {
+    name: 'portfolio',
+    title: 'of ten runs six by pos, three by PCT(3) or PCT(5), one random walk',
+    exhaustive: false,
+    make: (engine, { seed, programHash }) => new Portfolio(engine, { seed, programHash }),
   },
 ];
 
