@@ -7,7 +7,7 @@ import { EXIT_CODES } from './exit-codes.ts';
 export const VERBS = ['run', 'list', 'explore', 'fuzz', 'merge', 'replay'] as const;
 export type Verb = (typeof VERBS)[number];
 
-type FlagType = 'text' | 'count' | 'seconds' | 'switch' | 'choice';
+type FlagType = 'text' | 'count' | 'range' | 'seconds' | 'switch' | 'choice';
 
 export interface FlagSpec {
   readonly name: string;
@@ -16,7 +16,7 @@ export interface FlagSpec {
   readonly value?: string;
   readonly many?: boolean;
   readonly fallback?: string;
-  /** Bounds of a count, both included. */
+  /** Bounds of a count, or of both ends of a range, included. */
   readonly least?: number;
   readonly most?: number;
   readonly short?: string;
@@ -154,23 +154,23 @@ export const FLAGS: readonly FlagSpec[] = [
   },
   {
     name: 'threads',
-    type: 'count',
-    value: 'N',
+    type: 'range',
+    value: 'N|A..B',
     least: 1,
     most: 4,
     verbs: ['fuzz'],
-    fallback: '3',
-    help: 'threads per generated program at most',
+    fallback: '1..3',
+    help: 'threads of a generated program',
   },
   {
     name: 'calls',
-    type: 'count',
-    value: 'N',
+    type: 'range',
+    value: 'N|A..B',
     least: 1,
     most: 8,
     verbs: ['fuzz'],
-    fallback: '3',
-    help: 'calls per thread at most',
+    fallback: '1..3',
+    help: 'calls per thread of a generated program',
   },
   {
     name: 'until',
@@ -333,6 +333,12 @@ export class CommandLine {
     return text === undefined ? undefined : Number(text);
   }
 
+  /** `2` or `1..3`, checked when parsed. */
+  range(name: string): { readonly min: number; readonly max: number } | undefined {
+    const text = this.text(name);
+    return text === undefined ? undefined : rangeIn(text);
+  }
+
   /** Seconds as milliseconds. */
   milliseconds(name: string): number | undefined {
     const text = this.text(name);
@@ -429,6 +435,12 @@ function parse(rest: readonly string[], own: readonly FlagSpec[]) {
 
 const COUNT_MAX = 1_000_000_000;
 
+/** `3` is from 3 to 3. NaN for what is neither form. */
+function rangeIn(text: string): { readonly min: number; readonly max: number } {
+  const match = /^(\d{1,9})(?:\.\.(\d{1,9}))?$/.exec(text);
+  return { min: Number(match?.[1]), max: Number(match?.[2] ?? match?.[1]) };
+}
+
 function checkValue(flag: FlagSpec, value: string | boolean | undefined): void {
   if (typeof value !== 'string') return;
   const refuse = (wanted: string): never => {
@@ -438,6 +450,12 @@ function checkValue(flag: FlagSpec, value: string | boolean | undefined): void {
     const [least, most] = [flag.least ?? 0, flag.most ?? COUNT_MAX];
     const fits = /^\d+$/.test(value) && Number(value) >= least && Number(value) <= most;
     if (!fits) refuse(`a whole number from ${least} to ${most} is wanted`);
+  }
+  if (flag.type === 'range') {
+    const [least, most] = [flag.least ?? 0, flag.most ?? COUNT_MAX];
+    const { min, max } = rangeIn(value);
+    const fits = min >= least && max <= most && min <= max;
+    if (!fits) refuse(`N or A..B is wanted, with numbers from ${least} to ${most}`);
   }
   if (flag.type === 'seconds' && !(/^\d+(\.\d+)?s?$/.test(value) && Number.parseFloat(value) > 0))
     refuse('seconds are wanted, as 60 or 0.5');

@@ -3,6 +3,7 @@
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { Bounds } from '../program/arbitrary/index.ts';
 import { counterexampleText } from '../report/counterexample.ts';
 import { loadKnownBugs } from '../runner/bug-index.ts';
 import { openCatalog } from '../runner/catalog.ts';
@@ -20,6 +21,7 @@ import { ProgressLine, WholeFile, textWidth } from './output.ts';
 /** Where counterexamples are saved. */
 export const FUZZ_FOLDER = join('reports', 'fuzz');
 const DEFAULT_SECONDS = 60;
+const DEFAULT_SIZE = { min: 1, max: 3 };
 const EXECUTIONS_PER_PROGRAM = 2000;
 const STEPS_PER_EXECUTION = 2000;
 
@@ -78,12 +80,8 @@ async function optionsOf(line: CommandLine): Promise<FuzzOptions> {
   if (kernels.length !== 1)
     throw new UsageError(`Cannot fuzz ${kernels.length} kernels: give one --kernel`);
   const [target] = await chooseTargets(await openCatalog(), { kernels, targets: [] });
-  const threads = line.count('threads') ?? 3;
-  const calls = line.count('calls') ?? 3;
-  if (threads < 1 || threads > 4)
-    throw new UsageError(`Cannot use --threads ${threads}: 1 to 4 are wanted`);
-  if (calls < 1 || calls > 8)
-    throw new UsageError(`Cannot use --calls ${calls}: 1 to 8 are wanted`);
+  const threads = line.range('threads') ?? DEFAULT_SIZE;
+  const calls = line.range('calls') ?? DEFAULT_SIZE;
   const programs = line.count('runs') ?? Infinity;
   const seconds = line.milliseconds('time');
   const preemptions = line.count('preemptions');
@@ -138,9 +136,14 @@ function header(o: FuzzOptions): string {
     ...(o.until === Infinity ? [] : [`${o.until} findings`]),
   ];
   return (
-    `seed ${o.seed}${o.shard === undefined ? '' : `, shard ${shardText(o.shard)}`}, kernel ${o.kernel}, ${o.strategy}, up to ${o.threads} threads of ${o.calls} calls, ` +
+    `seed ${o.seed}${o.shard === undefined ? '' : `, shard ${shardText(o.shard)}`}, kernel ${o.kernel}, ${o.strategy}, ${rangeText(o.threads)} threads of ${rangeText(o.calls)} calls, ` +
     `timers ${o.timers ?? 'idle unless said'}, faults ${o.faults}, hz ${o.hz}; until ${limits.join(' or ')}`
   );
+}
+
+/** `3`, or `1 to 3`. */
+function rangeText({ min, max }: Bounds): string {
+  return min === max ? String(min) : `${min} to ${max}`;
 }
 
 function findingText(f: FuzzFinding): string {

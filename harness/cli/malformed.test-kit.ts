@@ -89,7 +89,13 @@ export function malformed(
     [['explore', 'epoll_ctl02'], /say which row, as epoll_ctl02\//],
     [['fuzz'], /give one --kernel/],
     [['fuzz', 'now'], /"now": programs are generated/],
-    [['fuzz', '--kernel', '2.6.20', '--threads', '9'], /--threads "9"/],
+    ...['9', '0', '2..5', '0..2', '3..2', '1..', '..2', '1...2', '1-2', 'x', ''].map(
+      (threads): readonly [string[], RegExp] => [
+        ['fuzz', '--kernel', '2.6.20', `--threads=${threads}`],
+        /--threads "[^"]*": N or A\.\.B is wanted, with numbers from 1 to 4$/,
+      ],
+    ),
+    [['fuzz', '--kernel', '2.6.20', '--calls', '2..9'], /--calls "2\.\.9": .* from 1 to 8$/],
     [['fuzz', '--kernel', '2.6.20', '--until', '0'], /--until "0"/],
     [['fuzz', '--kernel', '2.6.20', '--jobs', '0'], /--jobs "0": a whole number from 1 to 64/],
     ...['0/2', '3/2', 'x', '1', '1/0', '2/1', '-1/2', '1/2/3', '1/999999'].map(

@@ -2,15 +2,16 @@
 
 import type { CounterexampleView } from '../history/counterexample.ts';
 import type { Finding } from '../history/history.ts';
+import type { Bounds } from '../program/arbitrary/index.ts';
 import type { Program } from '../program/program.ts';
 
 /** What every round of a run has in common. */
 export interface RoundOptions {
   readonly kernel: string;
   readonly seed: number;
-  /** Threads and calls per thread at most. */
-  readonly threads: number;
-  readonly calls: number;
+  /** Threads, and calls of each. */
+  readonly threads: Bounds;
+  readonly calls: Bounds;
   /** dpor, or a sampling strategy for everything. */
   readonly strategy: string;
   /** Executions per program before it is sampled instead of explored. */

@@ -53,8 +53,8 @@ export class RoundRunner {
     const { options } = this;
     const arbitrary = arbitraryProgram({
       profile: this.profile,
-      threads: { min: 1, max: options.threads },
-      callsPerThread: { min: 1, max: options.calls },
+      threads: options.threads,
+      callsPerThread: options.calls,
     });
     const hunt = new Hunt(order, say);
     const property = fc.asyncProperty(arbitrary, async (program) => {

@@ -31,8 +31,8 @@ function optionsFor(folder: string, more: Partial<FuzzOptions> = {}): FuzzOption
     seed: SEED,
     timeMs: Infinity,
     programs: 250,
-    threads: 2,
-    calls: 2,
+    threads: { min: 1, max: 2 },
+    calls: { min: 1, max: 2 },
     until: 8,
     strategy: 'dpor',
     runs: 2000,
@@ -86,7 +86,7 @@ t.test(
     for (const [kernel, signature] of Object.entries(wanted)) {
       const { timers: _, ...options } = optionsFor(t.testdir(), {
         kernel,
-        threads: 3,
+        threads: { min: 1, max: 3 },
         until: 1,
         ignore: ['LEAK', 'LEDGER', 'KMSAN', 'KCSAN', 'LATENCY', 'ACCOUNT', 'WAKEUP'],
       });
