@@ -26,6 +26,7 @@ export interface SeenFinding {
   readonly times: number;
   readonly since?: number;
   readonly schedule?: string;
+  readonly fewest?: 'proven' | 'found';
   readonly history: History;
 }
 

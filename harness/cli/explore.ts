@@ -113,6 +113,7 @@ async function exploreOn(
       finding: signatureOf(first.finding),
       search: searchText(behaviour, overrides.strategy ?? 'dpor'),
       replay,
+      ...(first.fewest === undefined ? {} : { fewest: first.fewest }),
       options,
     });
     place.out.line();

@@ -14,7 +14,7 @@ import {
   readersWriter,
   waitQueue,
 } from './known-programs.ts';
-import { countSwitches, fewestSwitches, witnessOrder } from './minimise.ts';
+import { countSwitches, fewestSwitches, switchesAtLeast, witnessOrder } from './minimise.ts';
 import { Pct } from './pct.ts';
 import { Portfolio } from './portfolio.ts';
 import { Pos } from './pos.ts';
@@ -388,6 +388,7 @@ t.test(
   (t) => {
     const random = new Prng(SEED + 3);
     let checked = 0;
+    let tight = 0;
     while (checked < 150) {
       const scenario = toyScenario(randomToy(random));
       const best = new Map<string, number>();
@@ -408,7 +409,9 @@ t.test(
         executions: 1,
       });
       const key = engine.log.canonical();
-      const order = fewestSwitches(engine.log);
+      const least = switchesAtLeast(engine.log);
+      const found = fewestSwitches(engine.log);
+      const order = found?.order ?? [];
       const threads = order.map((d) => engine.log.thr[d]);
       const choices = order.filter((d) => engine.log.alts[d] > 1).map((d) => engine.log.alt[d]);
       explore(
@@ -418,13 +421,55 @@ t.test(
         () => undefined,
       );
       if (engine.log.canonical() !== key) t.fail('another trace');
-      if (countSwitches(threads) !== best.get(key))
-        t.fail(`${countSwitches(threads)} switches, brute force has ${best.get(key)}`);
+      const fewest = best.get(key) ?? 0;
+      if (found?.exact !== true || found.switches !== fewest || countSwitches(threads) !== fewest)
+        t.fail(`${countSwitches(threads)} switches, brute force has ${fewest}`);
+      if (least > fewest) t.fail(`at least ${least} switches, brute force has ${fewest}`);
+      if (least === fewest) tight++;
+      // The run in another order is the same trace: the same answer, whichever of them was found.
+      t.strictSame(
+        fewestSwitches(engine.log)?.order.map((d) => engine.log.thr[d]),
+        threads,
+      );
+      if (fewestSwitches(engine.log, null, fewest - 1) !== null) t.fail('fewer than the fewest');
     }
-    t.equal(checked, 150, 'compared with brute force');
+    t.ok(tight > checked * 0.6, `the cheap bound is met in ${tight} of ${checked}`);
     t.end();
   },
 );
+
+t.test('fewestSwitches() meets a demand that the trace does not make', (t) => {
+  const random = new Prng(SEED + 4);
+  let checked = 0;
+  while (checked < 60) {
+    const scenario = toyScenario(randomToy(random));
+    explore(engine, scenario, new Pos(engine, { seed: checked }), () => undefined, {
+      executions: 1,
+    });
+    const { log } = engine;
+    const second = 0;
+    const first = Array.from({ length: log.length }, (_, d) => d).find(
+      (d) => d > 0 && !log.happensBefore(0, d),
+    );
+    if (first === undefined) continue;
+    const name = (d: number) => `${log.thr[d]}.${log.idx[d]}`;
+    const [a, b, key] = [name(first), name(second), log.canonical()];
+    const answer = fewestSwitches(log, { first, second })?.switches;
+    const end = explore(engine, scenario, new Dfs(engine), () => undefined, { executions: 3000 });
+    if (end !== 'exhausted') continue;
+    let best = Infinity;
+    explore(engine, scenario, new Dfs(engine), () => {
+      if (log.canonical() !== key) return;
+      const events = Array.from({ length: log.length }, (_, d) => name(d));
+      if (events.indexOf(a) > events.indexOf(b)) return;
+      best = Math.min(best, countSwitches([...log.thr.subarray(0, log.length)]));
+    });
+    if (answer !== best) t.fail(`${answer} switches, brute force has ${best}`);
+    checked++;
+  }
+  t.equal(checked, 60, 'compared with brute force');
+  t.end();
+});
 
 t.test('witnessOrder() brings an event forward within its trace', (t) => {
   explore(engine, modVersusDel(), new Dpor(engine), () => undefined, { executions: 1 });

@@ -26,6 +26,10 @@ export interface CounterexampleView {
   /** Threads and contexts in the order of their columns: `init`, `T1`, `T2`, `softirq`. */
   readonly columns: readonly string[];
   readonly rows: readonly CounterexampleRow[];
+  /** How often the run goes from one column to another. */
+  readonly switches?: number;
+  /** Whether no run of the program that shows the same has fewer, or they are the fewest that were found. */
+  readonly fewest?: 'proven' | 'found';
   /** Who is who among the columns that are no threads of the program. One sentence each. */
   readonly legend?: readonly string[];
   /** Lost edges and wake-ups: edges produced, reported, pending; waiters woken, and by whom. One sentence each. */

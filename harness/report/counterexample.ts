@@ -125,7 +125,9 @@ function layoutOf(view: CounterexampleView, room: number): Layout {
 
 function tableLines(view: CounterexampleView, width: number): string[] {
   const layout = layoutOf(view, width - STEP);
-  const lines = [`${'interleaving'.padEnd(LABEL)}${sizeOf(view)}`];
+  const lines = wrapped(sizeOf(view), width - LABEL).map(
+    (line, at) => `${(at === 0 ? 'interleaving' : '').padEnd(LABEL)}${line}`,
+  );
   lines.push(`${'#'.padStart(STEP - 2)}  ${sideBySide(layout.heads, layout.widths).join('')}`);
   let last: CounterexampleRow | null = null;
   for (const row of cut(view.rows)) {
@@ -157,11 +159,21 @@ function rowLines(
   );
 }
 
-/** `11 steps, 1 preemption`. */
+/** `11 steps, 1 preemption, 2 context switches, a proven minimum`. */
 function sizeOf(view: CounterexampleView): string {
   const steps = new Set(view.rows.filter((row) => row.text !== '').map((row) => row.step)).size;
   const preemptions = view.rows.filter((row) => row.switchCause?.includes('preempted')).length;
-  return `${steps} ${steps === 1 ? 'step' : 'steps'}, ${preemptions} ${preemptions === 1 ? 'preemption' : 'preemptions'}`;
+  const { switches } = view;
+  const size = [counted(steps, 'step'), counted(preemptions, 'preemption')];
+  if (switches !== undefined) size.push(counted(switches, 'context switch', 'es'));
+  if (view.fewest !== undefined && switches !== 0) size.push(FEWEST[view.fewest]);
+  return size.join(', ');
+}
+
+const FEWEST = { proven: 'a proven minimum', found: 'fewest found' } as const;
+
+function counted(n: number, noun: string, plural = 's'): string {
+  return `${n} ${noun}${n === 1 ? '' : plural}`;
 }
 
 function cut(rows: readonly CounterexampleRow[]): readonly (CounterexampleRow | string)[] {

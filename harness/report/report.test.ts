@@ -87,6 +87,8 @@ const lostEdgeView: CounterexampleView = {
   program: lostEdge,
   columns: ['T1', 'T2', 'softirq'],
   rows: lostEdgeRows,
+  switches: 4,
+  fewest: 'found',
   ledger: [
     'ep#1 / r: edges produced 1, reported 0, pending 1',
     'ep#1.wq: due 1 wake-up, delivered 0',
@@ -395,7 +397,11 @@ t.test(
     t.match(text.trimEnd().split('\n').at(-1), /^ {2}replay +npx lostwake replay /);
     t.match(text, /\*8 /, 'the decisive step is marked');
     t.match(text, /-- T1 preempted by the schedule --/);
-    t.match(text, /8 steps, 1 preemption/);
+    t.match(text, /8 steps, 1 preemption, 4 context switches, fewest found\n/);
+    const { fewest: _, ...replayed } = lostEdgeView;
+    const proven = counterexampleText({ ...replayed, switches: 1, fewest: 'proven' }, 110);
+    t.match(proven, /1 preemption, 1 context switch, a proven minimum\n/);
+    t.match(counterexampleText(replayed, 110), /, 4 context switches\n/, 'a replay claims nothing');
     t.end();
   },
 );

@@ -5,8 +5,9 @@ import { checkHistory } from '../check/checks.ts';
 import type { Dpor } from '../explore/dpor.ts';
 import type { Branch, Level, Reversal, Twig } from '../explore/frontier.ts';
 import type { Program } from '../program/program.ts';
-import type { Exploration, Part } from '../target/exploration.ts';
+import type { Exploration } from '../target/exploration.ts';
 import { modelTarget } from '../target/model.ts';
+import type { Part } from '../target/part.ts';
 import type { RunOptions } from '../target/target.ts';
 
 /** Places in the integers that all threads see. */

@@ -14,7 +14,7 @@ import { dirname } from 'node:path';
 import type { SavedNode } from '../explore/frontier.ts';
 import { programHash } from '../program/print.ts';
 import type { Program } from '../program/program.ts';
-import type { Part } from '../target/exploration.ts';
+import type { Part } from '../target/part.ts';
 import type { RunOptions } from '../target/target.ts';
 import { messageOf, UsageError } from './usage-error.ts';
 
@@ -31,7 +31,7 @@ interface CheckpointFile extends SavedExploration {
   readonly options: string;
 }
 
-const FORMAT = 'lostwake checkpoint 1';
+const FORMAT = 'lostwake checkpoint 2';
 
 /** One file, for one program on one kernel with one set of options. */
 export class Checkpoint {

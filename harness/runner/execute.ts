@@ -149,6 +149,7 @@ function explained(
     search: searchText(behaviour, job.overrides.strategy ?? 'dpor'),
     replay,
     ...(finding === undefined ? {} : { finding: signatureOf(finding.finding) }),
+    ...(finding?.fewest === undefined ? {} : { fewest: finding.fewest }),
     options: { ...optionsFor(job.program, job.overrides, false), checks: checkHistory },
   });
 }

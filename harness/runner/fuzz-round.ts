@@ -129,6 +129,7 @@ export class RoundRunner {
       uninteresting,
       ignore: options.ignore,
       strategy: options.strategy,
+      brief: true,
       ...(options.preemptions === undefined ? {} : { preemptions: options.preemptions }),
     });
     // An init that blocks is a program without a meaning, not a harness that is broken.
@@ -162,11 +163,13 @@ export class RoundRunner {
   }
 
   private caught(hunt: Hunt, smallest: Smallest): Caught {
-    const { program, found, complete } = this.withSteps(smallest, hunt);
+    const { program, found: asFound, complete } = this.withSteps(smallest, hunt);
     const { options } = this;
+    const timers = this.timersFor(program);
+    const how = { checks: checkHistory, timers, faults: options.faults };
+    const found = this.target.shortened(program, asFound, { ...how, maxSteps: options.maxSteps });
     const signature = signatureOf(found.finding);
     const ids = bugIds(this.bugs, this.target.selector, found.finding);
-    const timers = this.timersFor(program);
     const file = programPath(options.folder, signature);
     const replay = `npx lostwake replay ${file}`;
     const schedule = found.schedule ?? '';
@@ -177,7 +180,8 @@ export class RoundRunner {
       docs: ids,
       search: `${options.strategy}, seed ${options.seed}, ${complete ? 'this program explored completely' : 'sampled'}; replayed twice`,
       replay,
-      options: { checks: checkHistory, timers, faults: options.faults },
+      ...(found.fewest === undefined ? {} : { fewest: found.fewest }),
+      options: how,
     });
     return {
       signature,

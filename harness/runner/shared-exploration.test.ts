@@ -59,7 +59,7 @@ function told(b: Behaviour) {
     complete: b.complete,
     executions: b.executions,
     traces: b.traces,
-    outcomes: b.outcomes.map((o) => `${o.text} x ${o.times}`),
+    outcomes: b.outcomes.map((o) => `${o.text} x ${o.times} ${o.schedule ?? ''}`),
     findings: b.findings.map(
       (f) => `${signatureOf(f.finding)} x ${f.times}: ${f.finding.message} ${f.schedule ?? ''}`,
     ),

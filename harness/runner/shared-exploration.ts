@@ -6,8 +6,8 @@
 import { Worker } from 'node:worker_threads';
 import { Frontier, type Lease } from '../explore/frontier.ts';
 import type { Program } from '../program/program.ts';
-import { mergeParts, type Part } from '../target/exploration.ts';
 import { modelTarget } from '../target/model.ts';
+import { mergeParts, type Part } from '../target/part.ts';
 import type { Behaviour, RunOptions } from '../target/target.ts';
 import { Signal, type BranchMessage, type BranchOrder, type BranchStart } from './branch-worker.ts';
 import type { Checkpoint } from './checkpoint.ts';

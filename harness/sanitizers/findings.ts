@@ -10,12 +10,14 @@ export interface SanitizerFinding extends Finding {
    * happens before the other, so a run in which the second (and what it needs) stands before the first exists.
    */
   readonly predicted?: { readonly afterEvent: number; readonly mustPrecede: number };
+  /** Events that come in this order in every run that goes wrong by itself, though nothing may order them. */
+  readonly demand?: { readonly first: number; readonly second: number };
   /** Lock order and usage only: part of the evidence is from earlier executions, so no single run shows it. */
   readonly acrossRuns?: true;
 }
 
 /** Details of a finding beyond its signature and sentence. */
-export type FindingDetail = Pick<SanitizerFinding, 'predicted' | 'acrossRuns'>;
+export type FindingDetail = Pick<SanitizerFinding, 'predicted' | 'demand' | 'acrossRuns'>;
 
 /** The findings of one execution: one per detector and site, the first to come. */
 export class FindingList {

@@ -7,7 +7,7 @@
  */
 
 import { engine, MAX_THREADS, type Lifetime } from '../machine/index.ts';
-import type { FindingList } from './findings.ts';
+import type { FindingDetail, FindingList } from './findings.ts';
 import { isLockWait, lockOf } from './held-locks.ts';
 import { currentName, memName, threadName } from './names.ts';
 
@@ -141,7 +141,10 @@ export class Kasan {
       `${memName(mem)} is used by ${threadName(t)} at ${use} and freed by ${currentName()} at ${free}, ` +
         'and nothing orders the two: the free can come first',
       [access, f],
-      { predicted: { afterEvent: access, mustPrecede: f } },
+      {
+        predicted: { afterEvent: access, mustPrecede: f },
+        demand: { first: f, second: access },
+      },
     );
   }
 
@@ -184,6 +187,7 @@ export class Kasan {
       `${memName(mem)} is used by ${currentName()} at ${site} after ${free?.thread ?? 'init'} freed it at ` +
         `${mem.freeSite} (allocated at ${mem.allocSite})`,
       [free?.position ?? -1, engine.position()],
+      demandOf(free),
     );
   }
 
@@ -195,6 +199,15 @@ export class Kasan {
       `${memName(mem)} is freed by ${currentName()} at ${site}, but ${first?.thread ?? 'init'} freed it at ` +
         `${mem.freeSite}`,
       [first?.position ?? -1, engine.position()],
+      demandOf(first),
     );
   }
+}
+
+/** First the free, then what happens now: the other way round it is another fault, or none. */
+function demandOf(free: Free | undefined): FindingDetail {
+  const second = engine.position();
+  return free === undefined || free.position < 0 || second < 0
+    ? {}
+    : { demand: { first: free.position, second } };
 }

@@ -1,6 +1,7 @@
 /** One failing run made readable: replayed with notes, calls and their results between the steps. */
 
 import { explore } from '../explore/explore.ts';
+import { countSwitches } from '../explore/minimise.ts';
 import { parseSchedule } from '../explore/token.ts';
 import type { CounterexampleRow, CounterexampleView } from '../history/counterexample.ts';
 import { signatureOf, type CallRecord, type Finding } from '../history/history.ts';
@@ -25,6 +26,8 @@ export interface ToExplain {
   /** Ids of the semantics reference, beside those of the program. */
   readonly docs?: readonly string[];
   readonly search: string;
+  /** What is known of the schedule's switches. */
+  readonly fewest?: 'proven' | 'found';
   readonly replay: string;
   /** How the run was made: timers, faults, checks. */
   readonly options?: RunOptions;
@@ -55,6 +58,8 @@ export function explainRun(
     columns,
     rows: rowsOf(tracer.steps, records, decisive),
     legend: legendOf(columns),
+    switches: countSwitches(tracer.steps.map((s) => s.thread)),
+    ...(what.fewest === undefined ? {} : { fewest: what.fewest }),
     ledger: ledgerOf(records, tracer.steps),
     decisiveMeans:
       finding === undefined

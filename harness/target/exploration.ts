@@ -4,6 +4,7 @@ import { Dfs } from '../explore/dfs.ts';
 import { Dpor } from '../explore/dpor.ts';
 import { explore } from '../explore/explore.ts';
 import type { Branch } from '../explore/frontier.ts';
+import { Ranker } from '../explore/rank.ts';
 import { Replay } from '../explore/replay.ts';
 import type { StrategyEntry } from '../explore/strategies.ts';
 import { formatSchedule, parseSchedule, scheduleOf } from '../explore/token.ts';
@@ -13,34 +14,17 @@ import { printCall, programHash } from '../program/print.ts';
 import type { Program } from '../program/program.ts';
 import { outcomeText } from '../program/values.ts';
 import { Sanitizers, type SanitizerFinding } from '../sanitizers/index.ts';
-import { confirm } from './confirm.ts';
+import { Confirmer } from './confirm.ts';
+import { FindingBook } from './finding-book.ts';
 import { historyKey, orderKey } from './history-key.ts';
 import type { ModelRun } from './model-run.ts';
+import { sum, type Part, type Sighting } from './part.ts';
 import type { Behaviour, FoundFinding, Observation, RunOptions } from './target.ts';
 
 const NO_FINDINGS: readonly Finding[] = [];
 
 /** Steps of one execution before it is given up as endless. */
 export const DEFAULT_MAX_STEPS = 5000;
-
-/** Something that was seen, how often, and the schedule of the least trace that shows it. */
-export interface Sighting {
-  readonly key: string;
-  readonly times: number;
-  readonly schedule: string;
-  readonly order: number;
-}
-
-/** What one of several explorers saw, as plain data. */
-export interface Part {
-  readonly executions: number;
-  readonly outOfSteps: number;
-  readonly outcomes: readonly Sighting[];
-  readonly findings: readonly Sighting[];
-  /** Schedules of runs in which lockdep learnt something: a circle can have links from several explorers. */
-  readonly lessons: readonly string[];
-  readonly broken?: string;
-}
 
 interface Tally<T> {
   first: T;
@@ -58,13 +42,6 @@ interface Shown extends Observation {
   readonly order: number;
 }
 
-/** A finding in the least trace that shows it. */
-interface Noted extends FoundFinding {
-  readonly raw: SanitizerFinding;
-  readonly schedule: string;
-  readonly order: number;
-}
-
 /** One exploration of one program, and what is collected on the way. */
 export class Exploration {
   private readonly target: string;
@@ -73,9 +50,11 @@ export class Exploration {
   private readonly entry: StrategyEntry;
   private readonly options: RunOptions;
   private readonly hash: string;
+  private readonly confirmer: Confirmer;
   private readonly sanitizers = shared;
   private readonly outcomes = new Map<string, Tally<Shown>>();
-  private readonly findings = new Map<string, Tally<Noted>>();
+  private readonly ranker = new Ranker(engine.log);
+  private readonly findings = new FindingBook(this.ranker);
   /** Histories to which no check objected, and what they said of the others. */
   private readonly clean = new Set<string>();
   private readonly judged = new Map<string, readonly Finding[]>();
@@ -99,6 +78,7 @@ export class Exploration {
     this.entry = entry;
     this.options = options;
     this.hash = programHash(program);
+    this.confirmer = new Confirmer(run, program, shared, options.checks);
   }
 
   /** Explores the whole of it. */
@@ -126,18 +106,14 @@ export class Exploration {
 
   /** What was seen in all branches so far. */
   part(): Part {
-    const sightings = <T extends Shown | Noted>(map: Map<string, Tally<T>>): Sighting[] =>
-      [...map].map(([key, { first, times }]) => ({
-        key,
-        times,
-        schedule: first.schedule,
-        order: first.order,
-      }));
     return {
       executions: this.executions,
       outOfSteps: this.outOfSteps,
-      outcomes: sightings(this.outcomes),
-      findings: sightings(this.findings),
+      outcomes: [...this.outcomes].map(([key, { first, times }]) => {
+        const { schedule, order } = first;
+        return { key, times, schedule, order };
+      }),
+      findings: this.findings.sightings(),
       lessons: this.lessons,
       ...(this.broken === undefined ? {} : { broken: this.broken }),
     };
@@ -161,10 +137,7 @@ export class Exploration {
       this.outcomes,
       parts.flatMap((part) => part.outcomes),
     );
-    recount(
-      this.findings,
-      parts.flatMap((part) => part.findings),
-    );
+    this.findings.recount(parts.flatMap((part) => part.findings));
     return this.result(incomplete ?? this.whyIncomplete('exhausted', Infinity, '', ''));
   }
 
@@ -213,9 +186,9 @@ export class Exploration {
   }
 
   private result(incomplete: string | undefined): Behaviour {
-    const findings = this.confirmed();
+    const findings = this.confirmed(incomplete === undefined);
     const outcomes = [...this.outcomes.values()].map(({ first, times, since }) => ({
-      ...first,
+      ...(this.options.brief === true ? first : this.canonical(first)),
       times,
       ...(since === 0 ? {} : { since }),
     }));
@@ -248,9 +221,10 @@ export class Exploration {
     const text = reason === 'steps' ? 'step limit' : outcomeText(this.program, records);
     const history = this.run.history(records);
     if (reason !== 'steps') this.noteOutcome(text, order, records, history);
-    for (const finding of this.sanitizers.findings()) this.note(finding, order, history);
+    this.ranker.begin(order);
+    for (const finding of this.sanitizers.findings()) this.note(finding, history);
     if (reason === 'steps') return;
-    for (const finding of this.check(history)) this.note(finding, order, history);
+    for (const finding of this.check(history)) this.note(finding, history);
   }
 
   /** The call of init that made the run end before it began. */
@@ -292,78 +266,36 @@ export class Exploration {
     return verdict;
   }
 
-  private note(raw: SanitizerFinding, order: number, history: History): void {
-    const signature = signatureOf(raw);
-    const known = this.findings.get(signature);
-    if (known !== undefined) {
-      known.times++;
-      if (!isBetter(raw, order, known.first)) return;
-    }
-    const first = { finding: raw, raw, times: 1, schedule: this.token(), history, order };
-    if (known !== undefined) {
-      known.first = first;
-      return;
-    }
-    this.findings.set(signature, { first, times: 1, since: this.executions });
-    this.enough ||= this.options.stopAt?.(signature) === true;
+  private note(finding: SanitizerFinding, history: History): void {
+    if (!this.findings.note(finding, history, this.executions, () => this.token())) return;
+    this.enough ||= this.options.stopAt?.(signatureOf(finding)) === true;
+  }
+
+  /** An outcome's trace in the order that depends on nothing but the trace, if it comes to the same. */
+  private canonical(shown: Shown): Shown {
+    const text = (): string => outcomeText(this.program, this.run.records());
+    const schedule = this.confirmer.inCanonicalOrder(shown.schedule, () => text() === shown.text);
+    return schedule === null ? shown : { ...shown, schedule };
   }
 
   /** Replays every finding, gives it its shortest schedule, and drops none silently. */
-  private confirmed(): FoundFinding[] {
+  private confirmed(complete: boolean): FoundFinding[] {
     const list: FoundFinding[] = [];
-    const all = [...this.findings].sort(([a], [b]) => (a < b ? -1 : 1));
-    for (const [signature, { first, times, since }] of all) {
-      if (this.options.uninteresting?.(signature) === true) continue;
-      const { raw, schedule, history } = first;
-      const shown = confirm(
-        this.run,
-        this.program,
-        { finding: raw, schedule, history },
-        this.sanitizers,
-        this.options.checks,
-      );
+    for (const of of this.findings.candidates()) {
+      if (this.options.uninteresting?.(of.signature) === true) continue;
+      const shown = this.confirmer.best(of.noted);
       if (typeof shown === 'string') this.broken ??= shown;
-      else if (shown !== null) list.push({ ...shown, times, ...(since === 0 ? {} : { since }) });
+      if (shown === null || typeof shown === 'string') continue;
+      const proven = complete && of.exact && shown.isBest;
+      const { finding, schedule, history } =
+        proven || this.options.brief === true ? shown : this.confirmer.shortened(shown);
+      const fewest = proven ? ('proven' as const) : ('found' as const);
+      const { times, since } = of;
+      const first = since === 0 ? {} : { since };
+      list.push({ finding, schedule, history, times, fewest, ...first });
     }
     return list;
   }
-}
-
-/** A run that shows the fault itself is better than one from which it follows; then the least trace is best. */
-function isBetter(raw: SanitizerFinding, order: number, than: Noted): boolean {
-  const follows = raw.predicted !== undefined;
-  if (follows !== (than.raw.predicted !== undefined)) return !follows;
-  return order < than.order;
-}
-
-/** What several parts say together. */
-export function mergeParts(parts: readonly Part[]): Part {
-  const broken = parts.find((part) => part.broken !== undefined)?.broken;
-  return {
-    executions: sum(parts.map((part) => part.executions)),
-    outOfSteps: sum(parts.map((part) => part.outOfSteps)),
-    outcomes: mergeSightings(parts.flatMap((part) => part.outcomes)),
-    findings: mergeSightings(parts.flatMap((part) => part.findings)),
-    lessons: [...new Set(parts.flatMap((part) => part.lessons))],
-    ...(broken === undefined ? {} : { broken }),
-  };
-}
-
-function mergeSightings(all: readonly Sighting[]): Sighting[] {
-  const byKey = new Map<string, Sighting>();
-  for (const one of all) {
-    const other = byKey.get(one.key);
-    if (other === undefined) byKey.set(one.key, one);
-    else {
-      const least = one.order < other.order ? one : other;
-      byKey.set(one.key, { ...least, times: one.times + other.times });
-    }
-  }
-  return [...byKey.values()];
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((a, b) => a + b, 0);
 }
 
 /** How often each was seen by all explorers together; who of them was first depends on their speed. */

@@ -5,12 +5,14 @@ import { strategyNamed } from '../explore/strategies.ts';
 import type { BuiltKernel } from '../kernel/kernel.ts';
 import { buildKernel, listKernels as listSeries, parseKernelSpec } from '../kernel/series/index.ts';
 import type { Program } from '../program/program.ts';
+import { Sanitizers } from '../sanitizers/index.ts';
+import { Confirmer } from './confirm.ts';
 import { explainRun, type ToExplain } from './counterexample.ts';
 import { Exploration } from './exploration.ts';
 import { isModelled } from './model-calls.ts';
 import { ModelRun } from './model-run.ts';
 import { refusalOfSlots } from './model-slots.ts';
-import type { Behaviour, RunOptions, Target } from './target.ts';
+import type { Behaviour, FoundFinding, RunOptions, Target } from './target.ts';
 import type { CounterexampleView } from '../history/counterexample.ts';
 
 /** A kernel of the catalogue, for lists. */
@@ -83,6 +85,26 @@ export class ModelTarget implements Target {
       timers: options.timers ?? 'idle',
       memory: options.memory ?? 'sc',
     });
+  }
+
+  /** The finding of a sampled program in the shortest run that small changes of its schedule come to. */
+  shortened(program: Program, found: FoundFinding, options: RunOptions): FoundFinding {
+    const { schedule, fewest } = found;
+    if (schedule === undefined || fewest !== 'found') return found;
+    const confirmer = new Confirmer(
+      this.modelRun(program, options),
+      program,
+      new Sanitizers(),
+      options.checks,
+    );
+    const { finding, history } = found;
+    const shorter = confirmer.shortened({ finding, schedule, history, isBest: false });
+    return {
+      ...found,
+      finding: shorter.finding,
+      schedule: shorter.schedule,
+      history: shorter.history,
+    };
   }
 
   /** One run of the program, told step by step. */

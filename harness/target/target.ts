@@ -23,6 +23,11 @@ export interface FoundFinding {
   /** As in an Observation. */
   readonly since?: number;
   readonly schedule?: string;
+  /**
+   * What is known of the schedule's switches: `proven` that no run of the program with this signature has fewer, or
+   * the fewest that were found.
+   */
+  readonly fewest?: 'proven' | 'found';
   readonly history: History;
 }
 
@@ -63,6 +68,8 @@ export interface RunOptions {
   readonly stopAtFirst?: boolean;
   /** Ends the exploration as soon as there is a finding of such a signature. */
   readonly stopAt?: (signature: string) => boolean;
+  /** Nobody will look at outcomes, and findings of samples are shortened later if at all. */
+  readonly brief?: boolean;
   /** Judges each history; what it proves is added to the findings. */
   readonly checks?: (history: History, program: Program) => readonly Finding[];
   /** Signatures nobody wants to hear of again: such findings are left out, and not confirmed by replays. */
