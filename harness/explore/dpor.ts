@@ -254,22 +254,16 @@ export class Dpor implements Strategy {
   }
 
   private rememberBlocked(d: number): void {
-    this.forBlocked(
-      d,
-      (blocked) => this.atBarrier.push({ at: d, blocked }),
-      this.engine.log.thr[d],
-    );
+    this.forBlocked((blocked) => this.atBarrier.push({ at: d, blocked }), this.engine.log.thr[d]);
   }
 
-  private forBlocked(end: number, use: (blocked: Blocked) => void, except: number): void {
+  private forBlocked(use: (blocked: Blocked) => void, except: number): void {
     const { engine } = this;
     for (let t = 0; t < engine.width; t++) {
       if (t === except || !engine.isLive(t) || engine.isEnabled(t)) continue;
       const obj = engine.pObj[t];
       const rd = engine.pRd[t];
-      this.races.ofBlocked(t, end, (partner, exclusion) =>
-        use({ partner, exclusion, thr: t, obj, rd }),
-      );
+      this.races.ofBlocked(t, (partner, exclusion) => use({ partner, exclusion, thr: t, obj, rd }));
     }
   }
 
@@ -282,7 +276,7 @@ export class Dpor implements Strategy {
       this.insertEvent(this.racePartner[r], this.raceExclusion[r], this.raceLater[r]);
     if (this.mutation.ignoreBlocked !== true) {
       for (const { blocked } of this.atBarrier) this.insertBlocked(blocked);
-      this.forBlocked(this.engine.log.length, (blocked) => this.insertBlocked(blocked), -1);
+      this.forBlocked((blocked) => this.insertBlocked(blocked), -1);
     }
     this.backtrack();
   }

@@ -1,8 +1,9 @@
 import t from 'tap';
-import { engine } from '../machine/index.ts';
+import { KIND_NAMES, engine } from '../machine/index.ts';
 import type { EndReason, Scenario, Strategy } from '../machine/index.ts';
 import { Dfs } from './dfs.ts';
 import { Dpor, type DporMutation } from './dpor.ts';
+import { defect, examine, toyNumber } from './exactness.ts';
 import { explore } from './explore.ts';
 import {
   criticalSections,
@@ -20,74 +21,33 @@ import { Portfolio } from './portfolio.ts';
 import { Pos } from './pos.ts';
 import { Prng } from './prng.ts';
 import { RandomWalk } from './random.ts';
+import { referenceTraces } from './reference.ts';
 import { Replay } from './replay.ts';
 import { formatSchedule, parseSchedule, scheduleOf, type Schedule } from './token.ts';
-import { randomToy, toyScenario, type ToyProgram } from './toy.ts';
+import { forgetToys, toyScenario } from './toy.ts';
+import { plainToy, type ToyOp, type ToyProgram } from './toy-program.ts';
+import { LaneTable, traceLanes } from './trace-key.ts';
 
-const BRUTE_FORCE_LIMIT = 20_000;
 const SEED = 20_261_120;
+const programs = Number(process.env['LOSTWAKE_TOY_PROGRAMS'] ?? 2500);
 
-/** Canonical traces with how each ended, by brute force; null above the limit. */
-function bruteForce(scenario: Scenario, limit = BRUTE_FORCE_LIMIT): Map<string, EndReason> | null {
+t.teardown(forgetToys);
+
+/** Canonical traces with how each ended, by brute force on the machine itself; null above the limit. */
+function bruteForce(scenario: Scenario, limit = 20_000): Map<string, EndReason> | null {
   const traces = new Map<string, EndReason>();
   const end = explore(
     engine,
     scenario,
     new Dfs(engine),
     (e) => traces.set(engine.log.canonical(), e),
-    {
-      executions: limit,
-    },
+    { executions: limit },
   );
   return end === 'exhausted' ? traces : null;
 }
 
-/** What is wrong with the exact explorer on this scenario; '' if nothing. */
-function defect(
-  scenario: Scenario,
-  all: Map<string, EndReason>,
-  mutation: DporMutation = {},
-): string {
-  const dpor = new Dpor(engine, mutation);
-  const seen = new Set<string>();
-  let wrong = '';
-  const see = (end: EndReason): void => {
-    if (end === 'abandoned') wrong ||= 'abandoned';
-    const trace = engine.log.canonical();
-    if (seen.has(trace)) wrong ||= 'a trace twice';
-    if (all.get(trace) !== end) wrong ||= 'another verdict';
-    seen.add(trace);
-  };
-  try {
-    const end = explore(engine, scenario, dpor, see, { executions: all.size * 4 + 100 });
-    if (end !== 'exhausted') wrong ||= 'does not terminate';
-  } catch (error) {
-    return `throws ${String(error)}`;
-  }
-  if (seen.size !== all.size) wrong ||= `${all.size - seen.size} of ${all.size} traces missing`;
-  if (dpor.sleepSetBlocked > 0) wrong ||= 'sleep-set blocked';
-  if (wrong === '' && dpor.tree.size !== 0) wrong = 'tree not empty';
-  return wrong;
-}
-
-interface Sample {
-  readonly program: ToyProgram;
-  readonly traces: Map<string, EndReason>;
-}
-
-function samples(count: number, seed: number, naps = false): Sample[] {
-  const random = new Prng(seed);
-  const list: Sample[] = [];
-  while (list.length < count) {
-    const program = randomToy(random, naps);
-    const traces = bruteForce(toyScenario(program), naps ? 2000 : BRUTE_FORCE_LIMIT);
-    if (traces !== null) list.push({ program, traces });
-  }
-  return list;
-}
-
 /** exploration.md 4.5: only the later "unrelated" events show that something asleep does not cover v. */
-const REDUCED: ToyProgram = [
+const REDUCED = plainToy([
   [
     { op: 'lock', lock: 0 },
     { op: 'unlock', lock: 0 },
@@ -103,41 +63,113 @@ const REDUCED: ToyProgram = [
     { op: 'lock', lock: 0 },
     { op: 'unlock', lock: 0 },
   ],
-];
+]);
 
-const NAPS = 100;
-const programs = Number(process.env['LOSTWAKE_TOY_PROGRAMS'] ?? 1000);
+/** A writer overtakes both readers or neither. */
+const OVERTAKEN = plainToy([
+  [{ op: 'rlock', lock: 0 }],
+  [{ op: 'wlock', lock: 0 }],
+  [{ op: 'rlock', lock: 0 }],
+]);
+
+/** A choice whose alternatives are all in the tree covers a reversal that says nothing of its thread. */
+const COVERED: ToyProgram = {
+  threads: [
+    [{ op: 'nap', ticks: 1 }],
+    [{ op: 'post' }],
+    [{ op: 'relax', seen: 1 }, { op: 'fault' }],
+  ],
+  timers: 'any',
+  faults: 2,
+  storeBuffers: false,
+};
+
+/** Two threads make the objects that tell of their stores in one order, and in the other. */
+const NAMED: ToyProgram = {
+  ...plainToy([
+    [
+      { op: 'read', word: 0, skip: false },
+      { op: 'write', word: 1, value: 1, copy: false },
+    ],
+    [{ op: 'write', word: 0, value: 1, copy: false }],
+    [
+      { op: 'read', word: 2, skip: false },
+      { op: 'write', word: 2, value: 1, copy: false },
+    ],
+  ]),
+  storeBuffers: true,
+};
 
 t.test(
-  'dpor visits every trace of random programs exactly once and abandons none (13.1, 13.2)',
+  'dpor visits every trace of random programs exactly once, with the end that it has (13.1, 13.2)',
   (t) => {
-    t.comment(`seed ${SEED}, ${programs} programs`);
-    let traces = 0;
-    const list = samples(programs, SEED);
-    for (const { program, traces: all } of list) {
-      traces += all.size;
-      const wrong = defect(toyScenario(program), all);
-      if (wrong !== '') t.fail(`${wrong}: ${JSON.stringify(program)}`);
+    t.comment(`seed ${SEED}, ${programs} programs; npm run test:long takes a million`);
+    const kinds = new Float64Array(KIND_NAMES.length);
+    let [traces, over, walked] = [0, 0, 0];
+    for (let n = 0; n < programs; n++) {
+      const one = examine(toyNumber(SEED, n), n % 10 === 0, 6000);
+      if (one.wrong !== '') t.fail(`${n}: ${one.wrong}: ${JSON.stringify(toyNumber(SEED, n))}`);
+      traces += one.traces;
+      over += one.isOver ? 1 : 0;
+      walked += one.isWalked ? 1 : 0;
+      one.kinds.forEach((times, kind) => (kinds[kind] += times));
     }
-    t.ok(traces > programs * 3, `${traces} traces in ${programs} programs`);
+    t.comment(`${traces} traces; ${over} programs too large; ${walked} without merging`);
+    t.ok(traces > programs * 3, 'the programs have traces to tell apart');
+    t.ok(over * 25 < programs, 'few programs are too large');
+    t.same(
+      KIND_NAMES.filter((_, kind) => kinds[kind] === 0),
+      ['LOCAL'],
+      'every kind of operation that primitives submit is among them',
+    );
     t.end();
   },
 );
 
-t.test('dpor is exact with timers in both modes', (t) => {
-  for (const mode of ['idle', 'any'] as const) {
-    engine.timers = mode;
-    const list = samples(NAPS, SEED + 1, true);
-    for (const { program, traces } of list) {
-      const wrong = defect(toyScenario(program), traces);
-      if (wrong !== '') t.fail(`${mode}: ${wrong}: ${JSON.stringify(program)}`);
-    }
-    t.ok(
-      list.some(({ traces }) => traces.size > 10),
-      `${mode}: some programs have many traces`,
-    );
+t.test('the reference and the machine take the same interleavings to the same traces', (t) => {
+  let compared = 0;
+  for (let n = 0; compared < 60; n++) {
+    const program = toyNumber(SEED + 1, n);
+    const all = referenceTraces(program, { merge: false, limit: 700 });
+    if (all === null) continue;
+    compared++;
+    const texts = new Set<string>();
+    const keys = new Set<string>();
+    let interleavings = 0;
+    explore(engine, toyScenario(program), new Dfs(engine), () => {
+      interleavings++;
+      texts.add(engine.log.canonical());
+      const [a, b] = traceLanes(engine.log);
+      keys.add(`${a} ${b}`);
+      if (all.traces.get(a, b) === undefined) t.fail(`${n}: a trace that the reference lacks`);
+    });
+    const seen = [interleavings, texts.size, keys.size];
+    const { size } = all.traces;
+    if (seen.join() !== [all.interleavings, size, size].join())
+      t.fail(`${n}: ${seen.join()} on the machine, ${all.interleavings} and ${size}`);
   }
-  engine.timers = 'idle';
+  t.equal(compared, 60, 'one by one');
+  t.end();
+});
+
+t.test('a machine that means something else is told from the reference', (t) => {
+  const all = (threads: ToyProgram['threads']): LaneTable =>
+    referenceTraces(plainToy(threads), { merge: true, limit: 1000 })?.traces ?? new LaneTable();
+  const write: ToyOp = { op: 'write', word: 0, value: 1, copy: false };
+  const read: ToyOp = { op: 'read', word: 0, skip: false };
+  const planted: readonly (readonly [RegExp, ToyProgram['threads'], ToyProgram['threads']])[] = [
+    [/another end/, [[write], [read]], [[{ ...write, value: 2 }], [read]]],
+    [/does not have/, [[write], [read]], [[write], [{ ...read, word: 1 }]]],
+    [
+      /missing/,
+      [[write], [{ op: 'choice', alternatives: 3, skipOn: 0 }]],
+      [[write], [{ op: 'choice', alternatives: 2, skipOn: 0 }]],
+    ],
+  ];
+  for (const [message, meant, done] of planted) {
+    t.equal(defect(plainToy(meant), all(meant)), '', 'a twin without the fault is clean');
+    t.match(defect(plainToy(done), all(meant)), message);
+  }
   t.end();
 });
 
@@ -184,11 +216,39 @@ t.test('brute force counts the interleavings of the litmus programs (13.4)', (t)
   t.end();
 });
 
+/** A program with all its traces. */
+interface Sample {
+  readonly program: ToyProgram;
+  readonly traces: LaneTable;
+}
+
+function sample(program: ToyProgram): Sample | null {
+  const all = referenceTraces(program, { merge: true, limit: 20_000 });
+  if (all === null) return null;
+  const traces = new LaneTable();
+  for (const [a, b, verdict] of all.traces.entries()) traces.set(a, b, verdict);
+  return { program, traces };
+}
+
+/** What kills a mutant: the first of the samples that shows it, and how. */
+function killer(list: readonly Sample[], mutation: DporMutation): string {
+  for (const [n, { program, traces }] of list.entries()) {
+    const wrong = defect(program, traces, mutation);
+    if (wrong !== '') return `${wrong} (sample ${n})`;
+  }
+  return '';
+}
+
 t.test('every mutant of the exact explorer is killed (13.3)', (t) => {
-  const list = samples(600, SEED + 2);
-  const reduced = bruteForce(toyScenario(REDUCED)) ?? new Map<string, EndReason>();
-  t.equal(reduced.size, 21, 'the reduced program has 21 traces');
-  list.push({ program: REDUCED, traces: reduced });
+  const list: Sample[] = [];
+  const keep = (one: Sample | null): void => void (one !== null && list.push(one));
+  for (const program of [REDUCED, OVERTAKEN, COVERED, NAMED]) keep(sample(program));
+  t.same(
+    list.map(({ traces }) => traces.size),
+    [21, 2, 27, 2],
+    'the reduced programs have as many traces',
+  );
+  for (let n = 0; n < 300; n++) keep(sample(toyNumber(SEED + 2, n)));
   const mutants: readonly (readonly [string, DporMutation])[] = [
     ['no reversal for threads blocked at the end', { ignoreBlocked: true }],
     ['a blocking operation races only with the last event on the object', { lastEventOnly: true }],
@@ -200,13 +260,30 @@ t.test('every mutant of the exact explorer is killed (13.3)', (t) => {
     ['a choice child never counts as covering', { choiceNeverCovers: true }],
   ];
   for (const [name, mutation] of mutants) {
-    const killedBy = list
-      .map((s) => defect(toyScenario(s.program), s.traces, mutation))
-      .find((w) => w !== '');
-    t.ok(killedBy, `${name}: ${killedBy ?? 'survived'}`);
+    const killed = killer(list, mutation);
+    t.ok(killed, `${name}: ${killed || 'survived'}`);
   }
+  t.match(killerOfGlobalNames(list), /cannot follow/i, 'object ids from a global counter');
+  t.equal(killer(list.slice(0, 50), {}), '', 'the explorer itself is not');
   t.end();
 });
+
+/** The last mutant of 13.3: objects that threads make are numbered in the order of the execution. */
+function killerOfGlobalNames(list: readonly Sample[]): string {
+  const make = engine.newObject.bind(engine);
+  engine.newObject = (name, initial) => {
+    const { inline } = engine;
+    engine.inline = true;
+    const id = make(name, initial);
+    engine.inline = inline;
+    return id;
+  };
+  try {
+    return killer(list, {});
+  } finally {
+    engine.newObject = make;
+  }
+}
 
 t.test('preemption-bounded search visits what the bound allows and says when it cut', (t) => {
   const count = (preemptions: number): readonly [number, boolean] => {
@@ -386,25 +463,22 @@ t.test('a replayed schedule repeats the run, and one that does not fit says wher
 t.test(
   'fewestSwitches() finds the linearisation with the fewest switches, which runs alike',
   (t) => {
-    const random = new Prng(SEED + 3);
     let checked = 0;
     let tight = 0;
-    while (checked < 150) {
-      const scenario = toyScenario(randomToy(random));
+    for (let n = 0; checked < 150; n++) {
+      const program = toyNumber(SEED + 3, n);
       const best = new Map<string, number>();
-      const end = explore(
-        engine,
-        scenario,
-        new Dfs(engine),
-        () => {
-          const key = engine.log.canonical();
-          const cost = countSwitches([...engine.log.thr.subarray(0, engine.log.length)]);
-          best.set(key, Math.min(cost, best.get(key) ?? Infinity));
+      const all = referenceTraces(program, {
+        merge: false,
+        limit: 5000,
+        each: (a, b, threads, length) => {
+          const cost = countSwitches([...threads.subarray(0, length)]);
+          best.set(`${a} ${b}`, Math.min(cost, best.get(`${a} ${b}`) ?? Infinity));
         },
-        { executions: 3000 },
-      );
-      if (end !== 'exhausted') continue;
+      });
+      if (all === null) continue;
       checked++;
+      const scenario = toyScenario(program);
       explore(engine, scenario, new Pos(engine, { seed: checked }), () => undefined, {
         executions: 1,
       });
@@ -421,10 +495,10 @@ t.test(
         () => undefined,
       );
       if (engine.log.canonical() !== key) t.fail('another trace');
-      const fewest = best.get(key) ?? 0;
+      const fewest = best.get(traceLanes(engine.log).join(' ')) ?? 0;
       if (found?.exact !== true || found.switches !== fewest || countSwitches(threads) !== fewest)
-        t.fail(`${countSwitches(threads)} switches, brute force has ${fewest}`);
-      if (least > fewest) t.fail(`at least ${least} switches, brute force has ${fewest}`);
+        t.fail(`${countSwitches(threads)} switches, the reference has ${fewest}`);
+      if (least > fewest) t.fail(`at least ${least} switches, the reference has ${fewest}`);
       if (least === fewest) tight++;
       // The run in another order is the same trace: the same answer, whichever of them was found.
       t.strictSame(
@@ -439,11 +513,10 @@ t.test(
 );
 
 t.test('fewestSwitches() meets a demand that the trace does not make', (t) => {
-  const random = new Prng(SEED + 4);
   let checked = 0;
-  while (checked < 60) {
-    const scenario = toyScenario(randomToy(random));
-    explore(engine, scenario, new Pos(engine, { seed: checked }), () => undefined, {
+  for (let n = 0; checked < 60; n++) {
+    const program = toyNumber(SEED + 4, n);
+    explore(engine, toyScenario(program), new Pos(engine, { seed: checked }), () => undefined, {
       executions: 1,
     });
     const { log } = engine;
@@ -452,22 +525,26 @@ t.test('fewestSwitches() meets a demand that the trace does not make', (t) => {
       (d) => d > 0 && !log.happensBefore(0, d),
     );
     if (first === undefined) continue;
-    const name = (d: number) => `${log.thr[d]}.${log.idx[d]}`;
-    const [a, b, key] = [name(first), name(second), log.canonical()];
+    const [laneA, laneB] = traceLanes(log);
+    const name = (thread: number, index: number): string => `${thread}.${index}`;
+    const [a, b] = [first, second].map((d) => name(log.thr[d], log.idx[d]));
     const answer = fewestSwitches(log, { first, second })?.switches;
-    const end = explore(engine, scenario, new Dfs(engine), () => undefined, { executions: 3000 });
-    if (end !== 'exhausted') continue;
     let best = Infinity;
-    explore(engine, scenario, new Dfs(engine), () => {
-      if (log.canonical() !== key) return;
-      const events = Array.from({ length: log.length }, (_, d) => name(d));
-      if (events.indexOf(a) > events.indexOf(b)) return;
-      best = Math.min(best, countSwitches([...log.thr.subarray(0, log.length)]));
+    const all = referenceTraces(program, {
+      merge: false,
+      limit: 5000,
+      each: (oneA, oneB, list, length) => {
+        if (oneA !== laneA || oneB !== laneB) return;
+        const threads = [...list.subarray(0, length)];
+        const events = threads.map((t, d) => name(t, threads.slice(0, d + 1).filter((u) => u === t).length));
+        if (events.indexOf(a) < events.indexOf(b)) best = Math.min(best, countSwitches(threads));
+      },
     });
-    if (answer !== best) t.fail(`${answer} switches, brute force has ${best}`);
+    if (all === null) continue;
+    if (answer !== best) t.fail(`${n}: ${answer} switches, the reference has ${best}`);
     checked++;
   }
-  t.equal(checked, 60, 'compared with brute force');
+  t.equal(checked, 60, 'compared with every interleaving');
   t.end();
 });
 

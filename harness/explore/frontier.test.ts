@@ -4,10 +4,13 @@ import { Dpor } from './dpor.ts';
 import { explore } from './explore.ts';
 import { Frontier, type Lease, type Reversal } from './frontier.ts';
 import { Prng } from './prng.ts';
-import { randomToy, toyScenario } from './toy.ts';
+import { forgetToys, toyScenario } from './toy.ts';
+import { familyOf, randomToy } from './toy-program.ts';
 
 const SEED = 20_261_121;
 const programs = Number(process.env['LOSTWAKE_SHARED_PROGRAMS'] ?? 400);
+
+t.teardown(forgetToys);
 
 interface Seen {
   readonly traces: Map<string, EndReason>;
@@ -111,7 +114,7 @@ t.test('explorers that share visit every trace once, however late they hear of e
   let traces = 0;
   let leases = 0;
   for (let n = 0; n < programs; n++) {
-    const program = randomToy(random, n % 4 === 3);
+    const program = randomToy(random, familyOf(n));
     const all = alone(toyScenario(program), 3000);
     if (all === null) continue;
     const seen = shared(toyScenario(program), random, n % 2 === 1);
@@ -129,7 +132,7 @@ t.test('an exploration that is saved and restored many times visits every trace 
   const random = new Prng(SEED + 1);
   let leases = 0;
   for (let n = 0; n < programs; n++) {
-    const program = randomToy(random, n % 4 === 3);
+    const program = randomToy(random, familyOf(n));
     const all = alone(toyScenario(program), 1000);
     if (all === null) continue;
     const seen = interrupted(toyScenario(program), random);

@@ -21,7 +21,6 @@ export class RaceFinder {
   private readonly engine: Engine;
   private readonly mutation: RaceMutation;
   private readonly found: number[] = [];
-  private floor = -1;
 
   constructor(engine: Engine, mutation: RaceMutation = {}) {
     this.engine = engine;
@@ -32,8 +31,6 @@ export class RaceFinder {
   ofEvent(d: number, sink: RaceSink): void {
     const log = this.engine.log;
     const kind = log.kind[d];
-    if (log.barrier[d] === 1) return;
-    if (kind === Kind.FIRE) this.floor = this.lastBarrier(d);
     const t = log.thr[d];
     const o = log.obj[d];
     const o2 = log.obj2[d];
@@ -43,29 +40,14 @@ export class RaceFinder {
     this.find(t, kind, o, read, previous, o2, log.rd2[d] === 1, previous2, sink);
   }
 
-  /**
-   * Races of the published operation of thread t, which is disabled. `end` is the position that counts as the
-   * end: the log's, or that of the event that moves virtual time.
-   */
-  ofBlocked(t: number, end: number, sink: RaceSink): void {
+  /** Races of the published operation of thread t, which is disabled, as if it came now. */
+  ofBlocked(t: number, sink: RaceSink): void {
     const { engine } = this;
     const log = engine.log;
     const kind = engine.pKind[t];
-    if (kind === Kind.FIRE) {
-      // Time does not move while anything can run: only a timer that is due could have fired earlier.
-      if (engine.timers === 'idle' && engine.deadline[t] > engine.jiffies) return;
-      this.floor = this.lastBarrier(end);
-    }
     log.loadPre(t);
     const o = engine.pObj[t];
     this.find(t, kind, o, engine.pRd[t] === 1, o < 0 ? -1 : log.last[o], -1, false, -1, sink);
-  }
-
-  /** A timer that is due now was not due before virtual time last moved. */
-  private lastBarrier(end: number): number {
-    const { barrier } = this.engine.log;
-    for (let d = end - 1; d >= 0; d--) if (barrier[d] === 1) return d;
-    return -1;
   }
 
   private concurrent(x: number, t: number): boolean {
@@ -133,8 +115,11 @@ export class RaceFinder {
     const log = this.engine.log;
     if (MAY_BLOCK[kind] === 0) return last >= 0 && this.concurrent(last, t) ? last : -1;
     for (let x = last; x >= 0; x = log.previousOn(x)) {
-      if (!this.concurrent(x, t) || (kind === Kind.FIRE && x < this.floor)) return -1;
-      if (this.engine.enabledIn(log.before[x], t, kind)) return x;
+      if (!this.concurrent(x, t)) return -1;
+      // Before an event on the timers the log has noted who could fire.
+      const before = log.before[x];
+      const could = kind === Kind.FIRE ? (before >> t) & 1 : this.engine.enabledIn(before, t, kind);
+      if (could) return x;
       if (this.mutation.lastEventOnly === true) return -1;
     }
     return -1;

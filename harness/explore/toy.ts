@@ -1,147 +1,217 @@
-/**
- * Toy programs that exercise every class of operation and nothing else: what the explorers are proven on
- * (exploration.md 13.2, 13.4). Not kernels.
- */
+/** Toy programs on the machine. */
 
 import {
   RwSem,
+  StoreBuffers,
+  STORE_BUFFER_TOP,
+  add,
+  armTimer,
+  cancelTimer,
+  cancelTimerSync,
+  down,
   downRead,
   downWrite,
   engine,
+  faults,
+  injectFault,
+  memoryBarrier,
+  newInterrupt,
   newRwLock,
+  newSemaphore,
   newSpinLock,
+  newTimer,
   newWord,
+  now,
+  raiseInterrupt,
+  read,
   readLock,
+  readUnlock,
   resetTasks,
   resetTimers,
   scheduleTimeout,
   setCurrentState,
-  tasks,
-  readUnlock,
   spinLock,
   spinTrylock,
   spinUnlock,
+  tasks,
+  up,
   upRead,
   upWrite,
+  wakeUpProcess,
+  write,
   writeLock,
   writeUnlock,
+  type Interrupt,
   type Kernel,
-  type OpObject,
   type RwLock,
   type Scenario,
+  type Semaphore,
   type SpinLock,
+  type Timer,
   type Word,
 } from '../machine/index.ts';
 import { Kind, TaskState } from '../machine/op.ts';
-import { Prng } from './prng.ts';
-
-export type ToyOp =
-  /** With skip: the next operation is left out if the value read is odd. */
-  | { readonly op: 'read'; readonly word: number; readonly skip: boolean }
-  /** A constant, or (copy) the value read last plus one. */
-  | { readonly op: 'write'; readonly word: number; readonly value: number; readonly copy: boolean }
-  | {
-      readonly op: 'write2';
-      readonly word: number;
-      readonly other: number;
-      readonly otherRead: boolean;
-    }
-  | { readonly op: 'lock' | 'unlock' | 'trylock'; readonly lock: number }
-  | { readonly op: 'rlock' | 'wlock' | 'rwunlock'; readonly lock: number }
-  | { readonly op: 'down-read' | 'down-write' | 'up'; readonly lock: number }
-  | { readonly op: 'sleep' }
-  | { readonly op: 'set'; readonly thread: number; readonly state: number }
-  | { readonly op: 'await' }
-  /** Sleeps until woken by a `set` or for that many ticks. */
-  | { readonly op: 'nap'; readonly ticks: number }
-  | { readonly op: 'choice'; readonly alternatives: number; readonly skipOn: number };
-
-export type ToyProgram = readonly (readonly ToyOp[])[];
+import type { ToyOp, ToyProgram } from './toy-program.ts';
 
 interface ToyState {
   readonly words: Word[];
   readonly locks: SpinLock[];
   readonly rwlocks: RwLock[];
-  readonly sems: RwSem[];
-  readonly tasks: OpObject[];
-  /** What a thread holds: its own business, so no operation. */
+  readonly sem: RwSem;
+  readonly count: Semaphore;
+  readonly interrupt: Interrupt | null;
+  readonly timer: Timer | null;
+  /** What a thread holds, by slot: its own business, so no operation. */
   readonly held: Set<string>[];
+  /** What each slot has seen: a hash of the results of all its operations. */
+  readonly seen: Int32Array;
 }
 
-/** The scenario of a toy program, with words 0..2, two locks, two rwlocks and a fair semaphore. */
-export function toyScenario(program: ToyProgram): Scenario {
+export const WORDS = 3;
+
+/** Slots of the pseudo-threads of a program with so many threads; those of naps are the threads' own plus `users`. */
+export function timerSlot(users: number): number {
+  return 2 * users;
+}
+export function interruptSlot(users: number): number {
+  return 2 * users + 1;
+}
+const SLOTS = 16;
+
+/** A scenario that can say what an execution came to. */
+export interface ToyScenario extends Scenario {
+  /** Hash of the values at the end and of everything that every thread has seen. */
+  outcome(): number;
+}
+
+/** Takes a result in. */
+export function mixResult(hash: number, value: number): number {
+  return Math.imul(hash ^ (value + 1), 0x01000193) ^ (hash >>> 15);
+}
+
+/** The scenario of a toy program: three words, two locks, two rwlocks, a fair semaphore and a counter. */
+export function toyScenario(program: ToyProgram): ToyScenario {
+  const users = program.threads.length;
   let state: ToyState | null = null;
   return {
-    threads: program.length,
+    threads: users,
     *init(): Kernel<void> {
+      engine.timers = program.timers;
+      faults.perThread = program.faults;
+      faults.taken.fill(0);
       resetTimers();
-      resetTasks(program.length);
-      state = {
-        words: [0, 1, 2].map((n) => newWord(`w${n}`, 0)),
-        locks: [0, 1].map((n) => newSpinLock(`l${n}`)),
-        rwlocks: [0, 1].map((n) => newRwLock(`rw${n}`)),
-        sems: [new RwSem('sem')],
-        tasks: tasks.map((task) => task.state),
-        held: program.map(() => new Set<string>()),
-      };
+      resetTasks(users);
+      state = newState(program, () => state);
+      engine.storeBuffers = program.storeBuffers
+        ? new StoreBuffers(engine, users, STORE_BUFFER_TOP)
+        : null;
     },
     *body(thread: number): Kernel<void> {
-      if (state === null) return;
-      let last = 0;
-      let skip = false;
-      for (const op of program[thread]) {
-        if (skip) {
-          skip = false;
-          continue;
-        }
-        const value = yield* runOp(op, thread, state, last);
-        if (op.op === 'read') {
-          last = value;
-          skip = op.skip && (value & 1) === 1;
-        } else if (op.op === 'choice') skip = value === op.skipOn;
-        else if (op.op === 'trylock') skip = value === 0;
-      }
+      if (state !== null) yield* runOps(program.threads[thread], thread, state);
     },
+    outcome: () => (state === null ? 0 : outcomeOf(state)),
   };
 }
 
-function* runOp(op: ToyOp, thread: number, s: ToyState, last: number): Kernel<number> {
-  switch (op.op) {
-    case 'read':
-      return yield* engine.submit(Kind.READ, s.words[op.word], 0, 'read');
-    case 'write':
-      return yield* engine.submit(
-        Kind.WRITE,
-        s.words[op.word],
-        op.copy ? (last + 1) & 3 : op.value,
-        'write',
-      );
-    case 'write2':
-      return yield* engine.submit2(
-        Kind.WRITE,
-        s.words[op.word],
-        false,
-        s.words[op.other],
-        op.otherRead,
-        'write2',
-      );
-    case 'sleep':
-      return yield* engine.submit(Kind.SET, s.tasks[thread], TaskState.INTERRUPTIBLE, 'sleep');
-    case 'set':
-      return yield* engine.submit(Kind.SET, s.tasks[op.thread], op.state, 'set');
-    case 'await':
-      return yield* engine.submit(Kind.AWAIT, s.tasks[thread], 0, 'await');
-    case 'nap':
-      yield* setCurrentState(TaskState.INTERRUPTIBLE, 'nap');
-      return yield* scheduleTimeout(op.ticks, 'nap');
-    case 'choice':
-      return yield* engine.submitChoice(op.alternatives, 'choice');
-    default:
-      return yield* runLock(op, s, s.held[thread]);
+/** What toy programs set on the machine is as it was. */
+export function forgetToys(): void {
+  engine.timers = 'idle';
+  engine.storeBuffers = null;
+  faults.perThread = 0;
+}
+
+function newState(program: ToyProgram, state: () => ToyState | null): ToyState {
+  const users = program.threads.length;
+  const handler = (ops: readonly ToyOp[], slot: number) =>
+    function* (): Kernel<void> {
+      const s = state();
+      if (s !== null) yield* runOps(ops, slot, s);
+    };
+  const words = Array.from({ length: WORDS }, (_, n) => newWord(`w${n}`, 0));
+  const [irqSlot, slot] = [interruptSlot(users), timerSlot(users)];
+  return {
+    words,
+    locks: [0, 1].map((n) => newSpinLock(`l${n}`)),
+    rwlocks: [0, 1].map((n) => newRwLock(`rw${n}`)),
+    sem: new RwSem('sem'),
+    count: newSemaphore('count', 0),
+    interrupt:
+      program.interrupt === undefined
+        ? null
+        : newInterrupt('toy', irqSlot, handler(program.interrupt, irqSlot)),
+    timer: program.timer === undefined ? null : newTimer('toy', slot, handler(program.timer, slot)),
+    held: Array.from({ length: SLOTS }, () => new Set<string>()),
+    seen: new Int32Array(SLOTS),
+  };
+}
+
+function outcomeOf(state: ToyState): number {
+  let hash = 0;
+  for (const { id } of state.words) hash = mixResult(hash, engine.state[id]);
+  for (const seen of state.seen) hash = mixResult(hash, seen);
+  return hash;
+}
+
+function* runOps(ops: readonly ToyOp[], slot: number, state: ToyState): Kernel<void> {
+  let last = 0;
+  let skip = false;
+  for (const op of ops) {
+    if (skip) {
+      skip = false;
+      continue;
+    }
+    const value = yield* runOp(op, slot, state, last);
+    state.seen[slot] = mixResult(state.seen[slot], value);
+    if (op.op === 'read') {
+      last = value;
+      skip = op.skip && (value & 1) === 1;
+    } else if (op.op === 'choice') skip = value === op.skipOn;
+    else if (op.op === 'trylock') skip = value === 0;
+    else if (op.op === 'fault') skip = value === 1;
   }
 }
 
-type LockOp = Extract<ToyOp, { readonly lock: number }>;
+function* runOp(op: ToyOp, slot: number, s: ToyState, last: number): Kernel<number> {
+  switch (op.op) {
+    case 'read':
+      return yield* read(s.words[op.word], 'read');
+    case 'write':
+      yield* write(s.words[op.word], op.copy ? (last + 1) & 3 : op.value, 'write');
+      return 0;
+    case 'add':
+      return yield* add(s.words[op.word], op.value, 'add');
+    case 'write2': {
+      const [word, other] = [s.words[op.word], s.words[op.other]];
+      yield* engine.submit2(Kind.WRITE, word, false, other, op.otherRead, 'write2');
+      return 0;
+    }
+    case 'choice':
+      return yield* engine.submitChoice(op.alternatives, 'choice');
+    case 'fault':
+      return (yield* injectFault('fault')) ? 1 : 0;
+    case 'barrier':
+      yield* memoryBarrier('barrier');
+      return 0;
+    case 'lock':
+    case 'trylock':
+    case 'unlock':
+    case 'rlock':
+    case 'wlock':
+    case 'rwunlock':
+      return yield* runLock(op, s, s.held[slot]);
+    case 'down-read':
+    case 'down-write':
+    case 'up':
+      return yield* runSem(op.op, s.sem, s.held[slot]);
+    default:
+      return yield* runSleep(op, slot, s);
+  }
+}
+
+type LockOp = Extract<
+  ToyOp,
+  { readonly op: 'lock' | 'trylock' | 'unlock' | 'rlock' | 'wlock' | 'rwunlock' }
+>;
 
 /** Locks are only taken when not held and given up when held, so every program is well behaved. */
 function* runLock(op: LockOp, s: ToyState, held: Set<string>): Kernel<number> {
@@ -173,8 +243,6 @@ function* runLock(op: LockOp, s: ToyState, held: Set<string>): Kernel<number> {
       if (held.delete(rw)) return yield* readUnlock(s.rwlocks[op.lock], 'runlock');
       if (held.delete(`${rw}w`)) return yield* writeUnlock(s.rwlocks[op.lock], 'wunlock');
       return 0;
-    default:
-      return yield* runSem(op.op, s.sems[0], held);
   }
 }
 
@@ -195,66 +263,39 @@ function* runSem(
   return 0;
 }
 
-/**
- * A random program: 2 to 4 threads of 1 to 7 operations, fewer per thread the more threads. With naps some sleep
- * with a time limit.
- */
-export function randomToy(random: Prng, naps = false): ToyProgram {
-  const threads = 2 + random.below(3);
-  const most = threads === 2 ? 7 : threads === 3 ? 4 : 3;
-  return Array.from({ length: threads }, () =>
-    Array.from({ length: 1 + random.below(most) }, () =>
-      naps && random.below(4) === 0
-        ? { op: 'nap' as const, ticks: 1 + random.below(3) }
-        : randomOp(random, threads),
-    ),
-  );
+function* runSleep(op: ToyOp, slot: number, s: ToyState): Kernel<number> {
+  switch (op.op) {
+    case 'sleep':
+      return yield* engine.submit(Kind.SET, tasks[slot].state, TaskState.INTERRUPTIBLE, 'sleep');
+    case 'set':
+      return yield* engine.submit(Kind.SET, tasks[op.thread].state, op.state, 'set');
+    case 'wake':
+      return yield* wakeUpProcess(tasks[op.thread], op.mode, 'wake');
+    case 'await':
+      return yield* engine.submit(Kind.AWAIT, tasks[slot].state, 0, 'await');
+    case 'post':
+      return yield* up(s.count, 'post');
+    case 'wait':
+      return yield* down(s.count, 'wait');
+    case 'relax':
+      return yield* engine.submit(Kind.RELAX, s.count, op.seen, 'relax');
+    case 'join':
+      return yield* engine.submit(Kind.JOIN, s.count, op.mask, 'join');
+    case 'raise':
+      return s.interrupt === null ? 0 : yield* raiseInterrupt(s.interrupt, 'raise');
+    default:
+      return yield* runTimer(op, s);
+  }
 }
 
-function randomOp(random: Prng, threads: number): ToyOp {
-  switch (random.below(16)) {
-    case 0:
-    case 1:
-      return { op: 'read', word: random.below(3), skip: random.below(2) === 0 };
-    case 2:
-    case 3:
-      return {
-        op: 'write',
-        word: random.below(3),
-        value: random.below(3),
-        copy: random.below(3) === 0,
-      };
-    case 4: {
-      const word = random.below(3);
-      return {
-        op: 'write2',
-        word,
-        other: (word + 1 + random.below(2)) % 3,
-        otherRead: random.below(2) === 0,
-      };
-    }
-    case 5:
-    case 6:
-      return { op: 'lock', lock: random.below(2) };
-    case 7:
-      return { op: 'trylock', lock: random.below(2) };
-    case 8:
-      return { op: 'unlock', lock: random.below(2) };
-    case 9:
-      return { op: 'rlock', lock: random.below(2) };
-    case 10:
-      return { op: 'wlock', lock: random.below(2) };
-    case 11:
-      return { op: 'rwunlock', lock: random.below(2) };
-    case 12:
-      return { op: (['down-read', 'down-write', 'up'] as const)[random.below(3)], lock: 0 };
-    case 13:
-      return { op: 'set', thread: random.below(threads), state: random.below(2) };
-    case 14:
-      return random.below(2) === 0 ? { op: 'await' } : { op: 'sleep' };
-    default: {
-      const alternatives = 2 + random.below(2);
-      return { op: 'choice', alternatives, skipOn: random.below(alternatives) };
-    }
+function* runTimer(op: ToyOp, s: ToyState): Kernel<number> {
+  if (op.op === 'now') return yield* now('now');
+  if (op.op === 'nap') {
+    yield* setCurrentState(TaskState.INTERRUPTIBLE, 'nap');
+    return yield* scheduleTimeout(op.ticks, 'nap');
   }
+  if (s.timer === null) return 0;
+  if (op.op === 'arm') return yield* armTimer(s.timer, op.expires, 'arm');
+  if (op.op === 'cancel') return yield* cancelTimer(s.timer, 'cancel');
+  return yield* cancelTimerSync(s.timer, 'cancel-sync');
 }

@@ -72,6 +72,8 @@ export class Engine {
 
   /** State of every object by id: lock owner + 1, task state, count, ... */
   readonly state = new Int32Array(MAX_OBJECTS);
+  /** The object of all timers, -1 without: its state has bits for those that are armed and for handlers that run. */
+  timerBase = -1;
   /** Deadlines in ticks, by the slot of the timer's pseudo-thread; the armed ones are bits of the base. */
   readonly deadline = new Float64Array(MAX_THREADS);
   readonly objectName: string[] = new Array<string>(MAX_OBJECTS).fill('');
@@ -361,6 +363,19 @@ export class Engine {
     return this.pKind[t] === Kind.FIRE && this.timers === 'idle' && this.deadline[t] > this.jiffies;
   }
 
+  /**
+   * The state of a SER object before the event of thread t. Of the timer base: who could fire, not who is armed,
+   * since a timer may have been moved to another time by when somebody asks.
+   */
+  private stateBefore(o: number, t: number): number {
+    const state = this.state[o];
+    if (o !== this.timerBase || this.timers === 'any') return state;
+    const time = Math.max(this.jiffies, this.isBarrier(t) ? this.deadline[t] : 0);
+    let future = 0;
+    for (let u = 0; u < this.width; u++) if (this.deadline[u] > time) future |= 1 << u;
+    return state & ~future;
+  }
+
   /** Records (or, in a replay, checks) the event of thread t's published operation and applies its effect. */
   commit(t: number): void {
     const d = this.depth;
@@ -389,7 +404,7 @@ export class Engine {
         throw new HarnessBug(`Cannot run ${this.pSite[t]} of thread ${t}: it is not enabled`);
       log.loadPre(t);
       const barrier = kind === Kind.FIRE && this.isBarrier(t);
-      const before = CLASS_OF[kind] === Class.SER ? this.state[this.pObj[t]] : 0;
+      const before = CLASS_OF[kind] === Class.SER ? this.stateBefore(this.pObj[t], t) : 0;
       log.append(
         t,
         kind,
@@ -425,6 +440,7 @@ export class Engine {
   private prepare(scenario: Scenario, strategy: Strategy | null, keep: number): boolean {
     this.restart(scenario, strategy, keep);
     if (this.initState.restore(scenario)) return true;
+    this.timerBase = -1;
     beginInit();
     this.observer.begin();
     if (!this.runInline(scenario.init())) return false;

@@ -21,6 +21,7 @@ let base: OpObject = { id: 0, mem: null };
 /** Makes the timer base of an execution; called from init. */
 export function resetTimers(): void {
   base = { id: engine.newObject('timer base', 0), mem: null };
+  engine.timerBase = base.id;
   keepState(() => base);
 }
 
