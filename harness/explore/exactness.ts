@@ -1,11 +1,12 @@
 /** The exact explorer on toy programs, held against the reference. */
 
 import { engine } from '../machine/index.ts';
-import type { EndReason } from '../machine/index.ts';
+import type { EndReason, Strategy } from '../machine/index.ts';
 import { Dpor, type DporMutation } from './dpor.ts';
 import { explore } from './explore.ts';
 import { Prng, mixSeed } from './prng.ts';
 import { referenceTraces, verdictOf } from './reference.ts';
+import { SourceDpor } from './source-dpor.ts';
 import { toyScenario } from './toy.ts';
 import { familyOf, randomToy, type ToyProgram } from './toy-program.ts';
 import { LaneTable, traceLanes } from './trace-key.ts';
@@ -17,14 +18,16 @@ const WALKED = 5_000;
 
 const seen = new LaneTable();
 
-/** What is wrong with the exact explorer on this program whose traces are `all`; '' if nothing. */
-export function defect(program: ToyProgram, all: LaneTable, mutation: DporMutation = {}): string {
+/**
+ * What is wrong with the executions that a strategy completes of this program whose traces are `all`; '' if it is
+ * each of them once, and with the same end. Executions that it abandons do not count.
+ */
+export function defectOf(program: ToyProgram, all: LaneTable, strategy: Strategy): string {
   const scenario = toyScenario(program);
-  const dpor = new Dpor(engine, mutation);
   seen.clear();
   let wrong = '';
   const see = (end: EndReason): void => {
-    if (end === 'abandoned') wrong ||= 'abandoned';
+    if (end === 'abandoned') return;
     const [a, b] = traceLanes(engine.log);
     if (seen.get(a, b) !== undefined) wrong ||= 'a trace twice';
     seen.set(a, b, 1);
@@ -34,16 +37,23 @@ export function defect(program: ToyProgram, all: LaneTable, mutation: DporMutati
       wrong ||= 'another end than in the reference';
   };
   try {
-    const end = explore(engine, scenario, dpor, see, {
-      executions: all.size * 4 + 100,
+    const end = explore(engine, scenario, strategy, see, {
+      executions: all.size * 50 + 1000,
       stop: () => wrong !== '',
     });
     if (end === 'executions') wrong ||= 'does not terminate';
   } catch (error) {
     return `throws ${String(error)}`;
   }
+  if (wrong !== '' || seen.size === all.size) return wrong;
+  return `${all.size - seen.size} of ${all.size} traces missing`;
+}
+
+/** The same for the exact explorer, which abandons none. */
+export function defect(program: ToyProgram, all: LaneTable, mutation: DporMutation = {}): string {
+  const dpor = new Dpor(engine, mutation);
+  const wrong = defectOf(program, all, dpor);
   if (wrong !== '') return wrong;
-  if (seen.size !== all.size) return `${all.size - seen.size} of ${all.size} traces missing`;
   if (dpor.executions !== all.size) return `${dpor.executions} executions for ${all.size} traces`;
   if (dpor.sleepSetBlocked > 0) return 'sleep-set blocked';
   return dpor.tree.size === 0 ? '' : 'tree not empty';
@@ -62,7 +72,10 @@ export interface Examined {
   readonly isOver: boolean;
   readonly traces: number;
   readonly interleavings: number;
-  /** Every interleaving was followed to its end, none was merged with another. */
+  /**
+   * Every interleaving was followed to its end, none was merged with another; and source-DPOR completes the same
+   * traces.
+   */
   readonly isWalked: boolean;
   readonly kinds: Float64Array;
 }
@@ -70,7 +83,8 @@ export interface Examined {
 const NO_KINDS = new Float64Array(0);
 
 /**
- * Compares the exact explorer with the reference; with `walk` also the reference with itself without merging. `limit`:
+ * Compares the exact explorer with the reference; with `walk` also source-DPOR, and the reference with itself without
+ * merging. `limit`:
  * steps of the reference at most.
  */
 export function examine(program: ToyProgram, walk: boolean, limit = REFERENCE_STEPS): Examined {
@@ -82,7 +96,10 @@ export function examine(program: ToyProgram, walk: boolean, limit = REFERENCE_ST
     const traces = all.traces.size;
     let wrong = defect(program, all.traces);
     const isWalked = walk && interleavings <= WALKED;
-    if (isWalked) wrong ||= unlikeWalked(program, all.traces, interleavings);
+    if (isWalked) {
+      wrong ||= defectOf(program, all.traces, new SourceDpor(engine));
+      wrong ||= unlikeWalked(program, all.traces, interleavings);
+    }
     return { wrong, isOver: false, traces, interleavings, isWalked, kinds };
   } catch (error) {
     return { ...nothing, wrong: `throws ${String(error)}`, kinds: NO_KINDS };

@@ -225,9 +225,7 @@ interface Sample {
 function sample(program: ToyProgram): Sample | null {
   const all = referenceTraces(program, { merge: true, limit: 20_000 });
   if (all === null) return null;
-  const traces = new LaneTable();
-  for (const [a, b, verdict] of all.traces.entries()) traces.set(a, b, verdict);
-  return { program, traces };
+  return { program, traces: all.traces.copy() };
 }
 
 /** What kills a mutant: the first of the samples that shows it, and how. */

@@ -105,7 +105,9 @@ function report(sum: Tally, { seed, programs }: Start, seconds: number): boolean
     `# seed ${seed}, ${sum.programs} of ${programs} programs in ${seconds.toFixed(0)} s (${rate}/s)`,
   );
   say(`# ${sum.traces} traces; ${sum.interleavings.toPrecision(4)} interleavings`);
-  say(`# ${sum.walked} programs had every interleaving followed to its end without merging`);
+  say(
+    `# ${sum.walked} programs had every interleaving followed to its end without merging, and went to source-DPOR as well`,
+  );
   say(`# ${sum.over} programs took the reference over ${REFERENCE_STEPS} steps: not compared`);
   say(`# operations: ${KIND_NAMES.map((name, kind) => `${name} ${sum.kinds[kind]}`).join(', ')}`);
   for (const { n, wrong, program } of sum.failures.slice(0, SHOWN_FAILURES)) {

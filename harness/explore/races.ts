@@ -4,6 +4,7 @@
  */
 
 import type { Engine } from '../machine/engine.ts';
+import { isEnabledIn } from '../machine/enabled.ts';
 import { CLASS_OF, Class, Kind, MAX_THREADS, MAY_BLOCK } from '../machine/op.ts';
 
 /** Called for each race: the earlier event, and for a writer that must overtake several readers all of them. */
@@ -118,7 +119,8 @@ export class RaceFinder {
       if (!this.concurrent(x, t)) return -1;
       // Before an event on the timers the log has noted who could fire.
       const before = log.before[x];
-      const could = kind === Kind.FIRE ? (before >> t) & 1 : this.engine.enabledIn(before, t, kind);
+      const could =
+        kind === Kind.FIRE ? (before >> t) & 1 : isEnabledIn(this.engine, before, t, kind);
       if (could) return x;
       if (this.mutation.lastEventOnly === true) return -1;
     }

@@ -97,7 +97,7 @@ export class SourceDpor implements Strategy {
       if (t === except || !engine.isLive(t) || engine.isEnabled(t)) continue;
       const obj = engine.pObj[t];
       const rd = engine.pRd[t];
-      finder.ofBlocked(t, end, (partner, exclusion) =>
+      finder.ofBlocked(t, (partner, exclusion) =>
         races.push({ partner, exclusion, later: end, thr: t, obj, rd }),
       );
     }

@@ -100,6 +100,12 @@ export class LaneTable {
     return list;
   }
 
+  copy(): LaneTable {
+    const table = new LaneTable();
+    for (const [a, b, value] of this.entries()) table.set(a, b, value);
+    return table;
+  }
+
   private grow(): void {
     const { keys, values, used, capacity, round } = this;
     this.capacity *= 4;

@@ -42,3 +42,16 @@ function isTimeFor(m: Engine, t: number): boolean {
   }
   return true;
 }
+
+/**
+ * What the log keeps of the state of a SER object before an event of thread t, to ask later what else could have come
+ * there. Of the timer base: who could fire, not who is armed, since timers may have been moved by then.
+ */
+export function stateBefore(m: Engine, o: number, t: number): number {
+  const state = m.state[o];
+  if (o !== m.timerBase || m.timers === 'any') return state;
+  const time = Math.max(m.jiffies, m.isBarrier(t) ? m.deadline[t] : 0);
+  let future = 0;
+  for (let u = 0; u < m.width; u++) if (m.deadline[u] > time) future |= 1 << u;
+  return state & ~future;
+}

@@ -11,7 +11,7 @@
  */
 
 import { applyEffect } from './effects.ts';
-import { isEnabledIn } from './enabled.ts';
+import { isEnabledIn, stateBefore } from './enabled.ts';
 import { iteratorOf } from './iterator.ts';
 import { EventLog } from './log.ts';
 import type { StoreBuffers } from './store-buffer.ts';
@@ -72,7 +72,7 @@ export class Engine {
 
   /** State of every object by id: lock owner + 1, task state, count, ... */
   readonly state = new Int32Array(MAX_OBJECTS);
-  /** The object of all timers, -1 without: its state has bits for those that are armed and for handlers that run. */
+  /** The object of all timers, or -1. */
   timerBase = -1;
   /** Deadlines in ticks, by the slot of the timer's pseudo-thread; the armed ones are bits of the base. */
   readonly deadline = new Float64Array(MAX_THREADS);
@@ -342,7 +342,7 @@ export class Engine {
   isEnabled(t: number): boolean {
     const kind = this.pKind[t];
     if (MAY_BLOCK[kind] === 0) return true;
-    return this.enabledIn(this.state[this.pObj[t]], t, kind);
+    return isEnabledIn(this, this.state[this.pObj[t]], t, kind);
   }
 
   /** Fills in the threads that could go next, in order, and answers how many there are. */
@@ -353,27 +353,9 @@ export class Engine {
     return n;
   }
 
-  /** The same for a given state of the object (the state before some event). */
-  enabledIn(state: number, t: number, kind: number): boolean {
-    return isEnabledIn(this, state, t, kind);
-  }
-
   /** True if firing the timer of thread t now moves virtual time while nothing else can run. */
   isBarrier(t: number): boolean {
     return this.pKind[t] === Kind.FIRE && this.timers === 'idle' && this.deadline[t] > this.jiffies;
-  }
-
-  /**
-   * The state of a SER object before the event of thread t. Of the timer base: who could fire, not who is armed,
-   * since a timer may have been moved to another time by when somebody asks.
-   */
-  private stateBefore(o: number, t: number): number {
-    const state = this.state[o];
-    if (o !== this.timerBase || this.timers === 'any') return state;
-    const time = Math.max(this.jiffies, this.isBarrier(t) ? this.deadline[t] : 0);
-    let future = 0;
-    for (let u = 0; u < this.width; u++) if (this.deadline[u] > time) future |= 1 << u;
-    return state & ~future;
   }
 
   /** Records (or, in a replay, checks) the event of thread t's published operation and applies its effect. */
@@ -404,7 +386,7 @@ export class Engine {
         throw new HarnessBug(`Cannot run ${this.pSite[t]} of thread ${t}: it is not enabled`);
       log.loadPre(t);
       const barrier = kind === Kind.FIRE && this.isBarrier(t);
-      const before = CLASS_OF[kind] === Class.SER ? this.stateBefore(this.pObj[t], t) : 0;
+      const before = CLASS_OF[kind] === Class.SER ? stateBefore(this, this.pObj[t], t) : 0;
       log.append(
         t,
         kind,
