@@ -6,6 +6,7 @@
 import { read, spinLockIrqsave, spinUnlock, type Kernel } from '../../machine/index.ts';
 import type { Parts31 } from '../build-3.1.ts';
 import { giveBack } from '../fs/aio/batch-free.ts';
+import { noteRequests } from '../fs/aio/complete.ts';
 import type { Kioctx } from '../fs/aio/kioctx.ts';
 import type { AioParts, Batch } from '../fs/aio/parts.ts';
 import { AIO_BATCH_DIGEST, type Patch } from './patch.ts';
@@ -15,6 +16,7 @@ function* endBatch(aio: AioParts, ctx: Kioctx, batch: Batch): Kernel<void> {
   if (batch.list.length === 0) return;
   yield* spinLockIrqsave(ctx.lock, 'kiocb_batch_free');
   giveBack(ctx, batch);
+  yield* noteRequests(ctx, 'kiocb_batch_free');
   if (ctx.reqsActive === 0 && (yield* read(ctx.dead, 'kiocb_batch_free')) === 1)
     yield* aio.wakeDestroyer(ctx, 'kiocb_batch_free');
   yield* spinUnlock(ctx.lock, 'kiocb_batch_free');

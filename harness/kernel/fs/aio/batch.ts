@@ -16,7 +16,7 @@ import {
   type Kernel,
 } from '../../../machine/index.ts';
 import { freeUnlocked } from './batch-free.ts';
-import { releaseFiles } from './complete.ts';
+import { noteRequests, releaseFiles } from './complete.ts';
 import { Kiocb, announce, announceCtx, type Kioctx } from './kioctx.ts';
 import type { AioParts, Batch } from './parts.ts';
 import { ringAvail } from './ring.ts';
@@ -62,6 +62,7 @@ function* refill(ctx: Kioctx, batch: Batch, availOf: Avail): Kernel<number> {
     bugOn(avail < 0, 'kiocb_batch_refill-5', `avail is ${avail}`);
     if (avail !== 0 || calledFput) {
       const kept = admit(ctx, batch, allocated, avail);
+      yield* noteRequests(ctx, 'kiocb_batch_refill-8');
       yield* spinUnlock(ctx.lock, 'kiocb_batch_refill-9');
       return kept;
     }

@@ -129,8 +129,16 @@ export function* reallyPut(k: Kiocb, site: string): Kernel<void> {
   plainWrite(ctx.reqsGuard, 'really_put_req');
   ctx.reqsActive--;
   announce('kiocb.freed', k, ctx.reqsActive, site);
+  yield* noteRequests(ctx, 'really_put_req');
   if (ctx.reqsActive === 0 && (yield* read(ctx.dead, 'really_put_req')) !== 0)
     yield* aio.parts.wakeDestroyer(ctx, 'really_put_req');
+}
+
+/** [ctx_lock] After reqs_active has changed: lets a final put that runs beside see whether it is 0. */
+export function* noteRequests(ctx: Kioctx, site: string): Kernel<void> {
+  if (!kernelConfig.contextsDie) return;
+  const any = ctx.reqsActive === 0 ? 0 : 1;
+  if (any !== peek(ctx.anyRequest)) yield* write(ctx.anyRequest, any, site);
 }
 
 /** aio_fput_routine() (A-R45): in the worker, or in a task that found no room. */
@@ -182,7 +190,10 @@ export function* putCtx(ctx: Kioctx, site: string): Kernel<void> {
 /** __put_ioctx() (A-R23). */
 export function* freeCtx(ctx: Kioctx): Kernel<void> {
   plainRead(ctx.reqsGuard, 'put_ioctx-1');
-  bugOn(ctx.reqsActive !== 0, 'put_ioctx-1', 'a context is freed with requests in flight');
+  const busy = kernelConfig.contextsDie
+    ? (yield* read(ctx.anyRequest, 'put_ioctx-1')) !== 0
+    : ctx.reqsActive !== 0;
+  bugOn(busy, 'put_ioctx-1', 'a context is freed with requests in flight');
   yield* cancelDelayedWork(ctx.wq, 'put_ioctx-2');
   yield* aio.parts.settleWork(ctx, 'put_ioctx-3');
   yield* freeRing(ctx);

@@ -159,6 +159,8 @@ export class Kioctx {
   /** reqs_active alone: the final put looks at it without the lock. */
   readonly reqsGuard: Guarded;
   reqsActive = 0;
+  /** 1 while reqsActive is not 0: what the final put sees of it. */
+  readonly anyRequest: Word;
   /** active_reqs, newest first. */
   readonly active = new List<Kiocb>();
   /** Kicked requests in the order of their kicks. */
@@ -183,6 +185,7 @@ export class Kioctx {
     this.lock = newSpinLock('ctx_lock', this.mem);
     this.guard = new Guarded('kioctx', this.mem);
     this.reqsGuard = new Guarded('reqs_active', this.mem);
+    this.anyRequest = newWord('ctx.reqs_active', 0, this.mem);
     this.anyKicked = newWord('ctx.run_list', 0, this.mem);
     this.wq = newDelayedWork(
       aioQueue(),

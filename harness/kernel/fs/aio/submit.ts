@@ -15,7 +15,7 @@ import {
 import { E, kernelConfig } from '../../kernel.ts';
 import { fget, fput, mm } from '../file.ts';
 import { IOCB_SIZE, asIocb, pointerSize, type Iocb } from './abi.ts';
-import { aioPutReq, putCtx, releaseFiles } from './complete.ts';
+import { aioPutReq, noteRequests, putCtx, releaseFiles } from './complete.ts';
 import { Kiocb, aio, announce, announceCtx, type Kioctx } from './kioctx.ts';
 import type { Batch } from './parts.ts';
 import { ringAvail } from './ring.ts';
@@ -173,6 +173,7 @@ function* tryGetRequest(ctx: Kioctx): Kernel<Kiocb | null> {
     plainWrite(ctx.reqsGuard, site);
     ctx.reqsActive++;
     announce('kiocb.admitted', k, ctx.reqsActive, site);
+    yield* noteRequests(ctx, site);
   } else announceCtx('submit.full', ctx, room, site);
   yield* spinUnlock(ctx.lock, site);
   if (admitted) return k;
