@@ -43,7 +43,7 @@ import { beginInit, beginThreads } from './snapshot.ts';
 
 export * from './scenario.ts';
 
-class InitBlocked extends Error {}
+export class InitBlocked extends Error {}
 
 /** Where init and exit publish; no thread may have it. */
 export const INIT_SLOT = MAX_THREADS - 1;

@@ -1,7 +1,7 @@
 /** Tasks: state, sleeping, waking, signals, and the virtual clock they sleep by. */
 
 import { andThen, atOnce } from './at-once.ts';
-import { engine, type Condition, type Kernel, type OpObject } from './engine.ts';
+import { InitBlocked, engine, type Condition, type Kernel, type OpObject } from './engine.ts';
 import { newSpinLock, spinLockIrqsave, spinUnlock, type SpinLock } from './lock.ts';
 import { faults, injectFault, newWord, read, write, type Word } from './memory.ts';
 import { HarnessBug, Kind, MAX_THREADS, TaskState } from './op.ts';
@@ -188,6 +188,8 @@ function* sleepFor(ticks: number, site: string, condition: Condition | null): Ke
 
 /** The timer that wakes a task, made at its first use. Whoever arms it cancels it before the task goes on. */
 export function sleepTimerOf(task: Task): Timer {
+  // Time stands still in init: whoever sleeps there sleeps for ever.
+  if (task.timerSlot < 0 && engine.inline && !engine.exiting) throw new InitBlocked('sleep');
   if (task.timerSlot < 0)
     throw new HarnessBug(`Cannot put task ${task.slot} to sleep for a time: it has no timer`);
   return (task.sleepTimer ??= newTimer('sleep', task.timerSlot, () => wakeSleeper(task)));
