@@ -14,8 +14,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   kernel: ['abi', 'machine'],
   sanitizers: ['machine', 'history'],
   explore: ['machine', 'program', 'history'],
+  coverage: ['machine'],
   check: ['abi', 'program', 'history'],
-  target: ['abi', 'program', 'history', 'machine', 'kernel', 'sanitizers', 'explore'],
+  target: ['abi', 'program', 'history', 'machine', 'kernel', 'sanitizers', 'explore', 'coverage'],
   runner: [
     'abi',
     'program',
@@ -24,6 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'kernel',
     'sanitizers',
     'explore',
+    'coverage',
     'check',
     'target',
     '',
@@ -37,6 +39,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'kernel',
     'sanitizers',
     'explore',
+    'coverage',
     'check',
     'target',
     'runner',
@@ -51,6 +54,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'kernel',
     'sanitizers',
     'explore',
+    'coverage',
     'check',
     'target',
     'runner',
@@ -124,7 +128,19 @@ t.test('cases import the case API and nothing else', (t) => {
 });
 
 t.test('nothing that a model run depends on knows the clock, the process or chance', (t) => {
-  const pure = ['abi', 'program', 'history', 'machine', 'kernel', 'sanitizers', 'explore', 'check'];
+  const pure = [
+    ...[
+      'abi',
+      'program',
+      'history',
+      'machine',
+      'kernel',
+      'sanitizers',
+      'explore',
+      'coverage',
+      'check',
+    ],
+  ];
   const forbidden =
     /\bDate\b|Math\.random|\basync\s+(?:function|\()|\bawait\s+[\w(]|\bprocess\.|\bsetTimeout\b|from 'node:/;
   const wrong: string[] = [];

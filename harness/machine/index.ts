@@ -3,6 +3,7 @@ export * from './deferred.ts';
 export * from './engine.ts';
 export * from './list.ts';
 export * from './lock.ts';
+export type { EventLog } from './log.ts';
 export * from './memory.ts';
 export {
   Class,

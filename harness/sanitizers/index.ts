@@ -49,6 +49,11 @@ export class Sanitizers implements Observer {
     return this.lockdep.learnt;
   }
 
+  /** Which lock classes were taken under which since `forget()`. */
+  lockOrders(): readonly { readonly from: string; readonly to: string }[] {
+    return this.lockdep.orders();
+  }
+
   begin(): void {
     this.list.clear();
     this.kasan.begin();

@@ -60,6 +60,13 @@ export class Lockdep {
     this.irq.forget();
   }
 
+  /** Every order of two classes since `forget()`, readers and writers alike. */
+  orders(): { readonly from: string; readonly to: string }[] {
+    return this.classOrder
+      .all()
+      .map(({ from, to }) => ({ from: this.classNames[from], to: this.classNames[to] }));
+  }
+
   begin(): void {
     this.epoch++;
     this.learnt = false;

@@ -35,6 +35,11 @@ export class OrderGraph {
     return this.edges.length;
   }
 
+  /** The edges in the order in which they were seen first. */
+  all(): readonly OrderEdge[] {
+    return this.edges;
+  }
+
   forget(): void {
     this.edges.length = 0;
     this.byKey.clear();

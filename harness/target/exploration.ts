@@ -9,12 +9,14 @@ import { Replay } from '../explore/replay.ts';
 import type { StrategyEntry } from '../explore/strategies.ts';
 import { formatSchedule, parseSchedule, scheduleOf } from '../explore/token.ts';
 import { signatureOf, type Finding, type History } from '../history/history.ts';
+import type { Coverage } from '../coverage/index.ts';
 import { engine, type EndReason, type Strategy } from '../machine/index.ts';
 import { printCall, programHash } from '../program/print.ts';
 import type { Program } from '../program/program.ts';
 import { outcomeText } from '../program/values.ts';
 import { Sanitizers, type SanitizerFinding } from '../sanitizers/index.ts';
 import { Confirmer } from './confirm.ts';
+import { coverOutcomes } from './cover-outcomes.ts';
 import { FindingBook } from './finding-book.ts';
 import { historyKey, orderKey } from './history-key.ts';
 import type { ModelRun } from './model-run.ts';
@@ -193,6 +195,7 @@ export class Exploration {
       ...(since === 0 ? {} : { since }),
     }));
     outcomes.sort((a, b) => (a.text < b.text ? -1 : 1));
+    if (this.options.coverage !== undefined) this.cover(this.options.coverage, outcomes);
     return {
       target: this.target,
       complete: incomplete === undefined,
@@ -205,6 +208,14 @@ export class Exploration {
     };
   }
 
+  /** What is known when all executions are over. */
+  private cover(coverage: Coverage, outcomes: readonly Observation[]): void {
+    for (const { from, to } of this.sanitizers.lockOrders())
+      coverage.add('order', `${from} < ${to}`);
+    for (const { signature } of this.findings.candidates()) coverage.add('finding', signature);
+    coverOutcomes(coverage, this.program, outcomes);
+  }
+
   /** After every execution. */
   private see(reason: EndReason): void {
     if (reason === 'init-blocked') {
@@ -213,6 +224,7 @@ export class Exploration {
     }
     if (reason === 'abandoned') return;
     this.executions++;
+    this.options.coverage?.execution(engine.log, this.run);
     const order = engine.log.traceHash();
     if (this.entry.name !== 'dpor') this.traces.add(order);
     if (this.sanitizers.hasLearnt()) this.lessons.push(this.token());

@@ -279,11 +279,22 @@ export class ModelRun implements Scenario {
 
   /** Which call, if any, thread t was in at its event number idx. */
   callAt(thread: number, idx: number): { readonly call: Call; readonly index: number } | null {
+    return this.slotAt(thread, idx);
+  }
+
+  private slotAt(thread: number, idx: number): Slot | null {
     if (thread >= this.threads) return null;
     for (const slot of this.threadSlots[thread]) {
       if (slot.reached && idx > slot.from && (slot.result === null || idx <= slot.to)) return slot;
     }
     return null;
+  }
+
+  /** The call of a thread at its event number idx, and the number of the last event of that call. */
+  spanAt(thread: number, idx: number): { readonly name: string; readonly last: number } | null {
+    const slot = this.slotAt(thread, idx);
+    if (slot === null) return null;
+    return { name: slot.call.name, last: slot.result === null ? Infinity : slot.to };
   }
 
   /** Result of a call of the last execution, for reports. */

@@ -1,5 +1,6 @@
 /** A target: anything that runs a program and yields histories. */
 
+import type { Coverage } from '../coverage/index.ts';
 import type { CallRecord, Finding, History } from '../history/history.ts';
 import type { Program } from '../program/program.ts';
 
@@ -74,6 +75,8 @@ export interface RunOptions {
   readonly checks?: (history: History, program: Program) => readonly Finding[];
   /** Signatures nobody wants to hear of again: such findings are left out, and not confirmed by replays. */
   readonly uninteresting?: (signature: string) => boolean;
+  /** Observes what the program makes the kernel do (model). Absent: nothing is observed, and nothing is paid for it. */
+  readonly coverage?: Coverage;
   /** Asked now and then with executions so far; true means stop (time limit, Ctrl-C). */
   readonly interrupted?: (executions: number) => boolean;
 }
