@@ -141,7 +141,7 @@ function eventNames(value: ValuePattern): readonly string[] {
 }
 
 /** The iocbs a call refers to without filling them. */
-function usedIocbs(call: Call): readonly string[] {
+export function usedIocbs(call: Call): readonly string[] {
   const target = call.name === 'io_cancel' ? call.args[1] : undefined;
   const cancelled = target?.kind === 'name' ? [target.name] : [];
   const tested = call.when === undefined ? [] : iocbNames(call.when.value);

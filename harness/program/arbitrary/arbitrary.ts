@@ -44,8 +44,13 @@ class ProgramArbitrary extends fc.Arbitrary<Program> {
   }
 
   override shrink(value: Program): fc.Stream<fc.Value<Program>> {
-    return fc.stream(shrinkProgram(value)).map((program) => new fc.Value(program, undefined));
+    return shrunkPrograms(value);
   }
+}
+
+/** All that is one step smaller; every arbitrary of programs shrinks so. */
+export function shrunkPrograms(value: Program): fc.Stream<fc.Value<Program>> {
+  return fc.stream(shrinkProgram(value)).map((program) => new fc.Value(program, undefined));
 }
 
 /**
