@@ -61,6 +61,7 @@ function fuzzed(kernel: string, part: number): string {
     kernel,
     runs: [{ ...run, programs, executions, complete }],
     findings: [{ ...finding, calls: 4 - part, program }],
+    features: ['race a: x < y', part === 1 ? 'race a: y < x' : 'site read x'],
   });
 }
 
@@ -498,9 +499,45 @@ t.test('results of fuzzing are written, joined and saved', async (t) => {
   const best = await lostwake(['merge', at('fuzzed', 'a.json'), at('fuzzed', 'c.json')], { cwd });
   t.match(
     best.out,
-    /^1 findings; 98 of 100 programs .*; 140 executions\n {2}LEAK x \(E-B1\), 2 calls$/m,
+    /^1 findings; 98 of 100 programs .*; 140 executions\ncovered: .*\n {2}LEAK x \(E-B1\), 2 calls$/m,
   );
+  t.match(best.out, /^covered: sites 1, racing pairs 2 \(both orders 1\), /m);
   t.match(best.err, /^lostwake: 1 findings\n$/);
+});
+
+t.test('a corpus is filled, read first, and made smaller', async (t) => {
+  const cwd = t.testdir({ full: { 'bad.prog': 'T1:\n  sleep(\n' } });
+  const kernel = '2.5.44+sys_epoll-v11';
+  const words = ['fuzz', '--kernel', kernel, '--seed', '8', '--threads', '1..2', '--calls', '1'];
+  const fill = await lostwake([...words, '--runs', '30', '--corpus', 'full'], { cwd });
+  const again = await lostwake([...words, '--runs', '1', '--corpus', 'full'], { cwd });
+  const small = await lostwake(['corpus', 'full', '--into', 'small'], { cwd });
+  const same = await lostwake(['corpus', 'small'], { cwd });
+  const elsewhere = await lostwake(['corpus', 'small', '--kernel', '2.6.20'], { cwd });
+  const empty = await lostwake(['corpus', '.', '--kernel', '2.6.20'], { cwd });
+
+  const files = (name: string) => readdirSync(join(cwd, name)).sort();
+  const progs = files('full').filter((name) => name !== 'bad.prog');
+  t.match(fill.out, /, corpus e3b0c44298fc1c14 of 0 programs; until 30 programs\n/);
+  t.match(fill.err, /^lostwake: full\/bad\.prog:2:\d+: .*; left out$/m);
+  t.match(
+    fill.out,
+    /^covered: sites \d+, racing pairs \d+ \(both orders \d+\), .*, outcome sets \d+$/m,
+  );
+  t.match(fill.out, new RegExp(`\n${progs.length} programs added to full\n$`));
+  t.ok(progs.length > 5 && progs.every((name) => /^[0-9a-f]{16}\.prog$/.test(name)));
+  t.match(again.out, new RegExp(`, corpus [0-9a-f]{16} of ${progs.length} programs; until 1 `));
+  t.match(small.out, new RegExp(`: ${progs.length} programs show \\d+ features\n`));
+  t.match(small.out, new RegExp(`\n${files('small').length} programs added to small\n$`));
+  t.ok(files('small').length < progs.length);
+  const features = (out: string) => /show (\d+) features\n[^]*?(?=\n\d+ of)/.exec(out)?.[0];
+  t.equal(features(same.out), features(small.out), 'no feature is lost');
+  t.match(
+    elsewhere.out,
+    /^\d+ programs were kept for 2\.5\.44\+sys_epoll-v11: they are run on 2\.6\.20$/m,
+  );
+  t.same([small.code, same.code, elsewhere.code, empty.code], [0, 0, 0, 4]);
+  t.match(empty.err, /^lostwake: No program in \. that can run on 2\.6\.20\n$/);
 });
 
 t.test('numbers of traces are pinned and compared', async (t) => {

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { suggestion, UsageError } from '../runner/usage-error.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 
-export const VERBS = ['run', 'list', 'explore', 'fuzz', 'merge', 'replay'] as const;
+export const VERBS = ['run', 'list', 'explore', 'fuzz', 'merge', 'corpus', 'replay'] as const;
 export type Verb = (typeof VERBS)[number];
 
 type FlagType = 'text' | 'count' | 'range' | 'seconds' | 'switch' | 'choice';
@@ -25,6 +25,7 @@ export interface FlagSpec {
 }
 
 const MODEL: readonly Verb[] = ['run', 'explore', 'fuzz', 'replay'];
+const MODEL_OR_CORPUS: readonly Verb[] = [...MODEL, 'corpus'];
 const EXPLORING: readonly Verb[] = ['run', 'explore', 'fuzz'];
 
 export const FLAGS: readonly FlagSpec[] = [
@@ -33,7 +34,7 @@ export const FLAGS: readonly FlagSpec[] = [
     type: 'text',
     value: 'SPEC',
     many: true,
-    verbs: MODEL,
+    verbs: MODEL_OR_CORPUS,
     help: 'a model kernel, or a pattern: 2.6.20, 2.5.44+sys_epoll-v11',
   },
   {
@@ -189,6 +190,28 @@ export const FLAGS: readonly FlagSpec[] = [
     help: 'leave findings of a detector out',
   },
   {
+    name: 'coverage',
+    type: 'choice',
+    value: 'steer|count|off',
+    verbs: ['fuzz'],
+    fallback: 'steer',
+    help: 'what programs show decides which come later, or is only counted',
+  },
+  {
+    name: 'corpus',
+    type: 'text',
+    value: 'FOLDER',
+    verbs: ['fuzz'],
+    help: 'try the programs there first, and add what shows something new',
+  },
+  {
+    name: 'into',
+    type: 'text',
+    value: 'FOLDER',
+    verbs: ['corpus'],
+    help: 'write the programs that are needed there',
+  },
+  {
     name: 'jobs',
     type: 'count',
     value: 'N',
@@ -255,7 +278,7 @@ export const FLAGS: readonly FlagSpec[] = [
     name: 'quiet',
     type: 'switch',
     short: 'q',
-    verbs: ['run', 'explore', 'fuzz'],
+    verbs: ['run', 'explore', 'fuzz', 'corpus'],
     help: 'no progress',
   },
   { name: 'json', type: 'switch', verbs: ['list'], help: 'the list as JSON' },
@@ -284,6 +307,10 @@ export const VERB_HELP: Readonly<Record<Verb, { readonly usage: string; readonly
     merge: {
       usage: 'lostwake merge FILE ...',
       about: 'Joins results of "fuzz --output", as of shards, and saves the best program of each.',
+    },
+    corpus: {
+      usage: 'lostwake corpus FOLDER ...',
+      about: 'Says what the programs of a corpus show, and how few of them show all of it.',
     },
     replay: {
       usage: 'lostwake replay NAME|FILE.prog',

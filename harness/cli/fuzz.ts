@@ -2,19 +2,25 @@
 
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { coverageText } from '../coverage/index.ts';
 import type { Bounds } from '../program/arbitrary/index.ts';
 import { counterexampleText } from '../report/counterexample.ts';
 import { loadKnownBugs } from '../runner/bug-index.ts';
 import { openCatalog } from '../runner/catalog.ts';
+import { readCorpus, type Corpus } from '../runner/corpus.ts';
 import { fuzz, type FuzzFinding, type FuzzOptions, type FuzzResult } from '../runner/fuzz.ts';
 import { fuzzFile, fuzzFileText, shardText } from '../runner/fuzz-file.ts';
+import type { CoverageUse } from '../runner/fuzz-order.ts';
 import type { Shard } from '../runner/fuzz-plan.ts';
 import { chooseTargets, selectorOf } from '../runner/targets.ts';
 import { UsageError } from '../runner/usage-error.ts';
+import { addAll, tellLeftOut } from './corpus.ts';
 import { strategyOf, timersOf } from './shared-flags.ts';
 import { BROKEN, FAILED, OK, ended, type Ending } from './exit-codes.ts';
 import type { CommandLine } from './flags.ts';
+import { EXECUTIONS_PER_PROGRAM, STEPS_PER_EXECUTION } from './fuzz-limits.ts';
 import type { Place } from './main.ts';
 import { ProgressLine, WholeFile, textWidth } from './output.ts';
 
@@ -22,8 +28,6 @@ import { ProgressLine, WholeFile, textWidth } from './output.ts';
 export const FUZZ_FOLDER = join('reports', 'fuzz');
 const DEFAULT_SECONDS = 60;
 const DEFAULT_SIZE = { min: 1, max: 3 };
-const EXECUTIONS_PER_PROGRAM = 2000;
-const STEPS_PER_EXECUTION = 2000;
 
 export async function fuzzVerb(line: CommandLine, place: Place): Promise<Ending> {
   if (line.words.length > 0)
@@ -36,6 +40,7 @@ export async function fuzzVerb(line: CommandLine, place: Place): Promise<Ending>
     file?.write(fuzzFileText(fuzzFile(options, result)));
     file?.finish();
     place.out.write(summary(result));
+    keep(line, options, result, place);
     if (result.broken !== undefined) return ended(BROKEN, result.broken);
     return result.findings.length > 0
       ? ended(FAILED, `${result.findings.length} findings`)
@@ -43,6 +48,14 @@ export async function fuzzVerb(line: CommandLine, place: Place): Promise<Ending>
   } finally {
     file?.abandon();
   }
+}
+
+/** Adds to the corpus what it had not; after the summary, which does not depend on it. */
+function keep(line: CommandLine, options: FuzzOptions, result: FuzzResult, place: Place): void {
+  const folder = line.text('corpus');
+  if (folder === undefined || result.coverage === null) return;
+  const added = addAll(folder, options.kernel, result.coverage.kept);
+  place.out.line(`${added} programs added to ${folder}`);
 }
 
 async function fuzzWatched(
@@ -87,6 +100,7 @@ async function optionsOf(line: CommandLine): Promise<FuzzOptions> {
   const preemptions = line.count('preemptions');
   const timers = timersOf(line);
   const shard = shardOf(line);
+  const corpus = corpusOf(line, selectorOf(target));
   const hz = line.count('hz') ?? 1000;
   if (hz === 0) throw new UsageError('Cannot use --hz 0: at least one tick per second is wanted');
   return {
@@ -106,10 +120,27 @@ async function optionsOf(line: CommandLine): Promise<FuzzOptions> {
     folder: FUZZ_FOLDER,
     jobs: line.count('jobs') ?? availableParallelism(),
     ignore: line.all('ignore'),
+    coverage: coverageOf(line),
     ...(shard === undefined ? {} : { shard }),
+    ...(corpus === undefined ? {} : { corpus }),
     ...(timers === undefined ? {} : { timers }),
     ...(preemptions === undefined ? {} : { preemptions }),
   };
+}
+
+/** What --coverage says; the table of flags has checked that it is one of the words. */
+function coverageOf(line: CommandLine): CoverageUse {
+  const word = line.text('coverage');
+  return word === 'count' || word === 'off' ? word : 'steer';
+}
+
+/** What is in the folder of --corpus; a folder that is not there yet is an empty corpus. */
+function corpusOf(line: CommandLine, kernel: string): Corpus | undefined {
+  const folder = line.text('corpus');
+  if (folder === undefined) return undefined;
+  if (line.text('coverage') === 'off')
+    throw new UsageError('Cannot use --corpus with --coverage off: nobody would see what to keep');
+  return readCorpus(existsSync(folder) ? [folder] : [], kernel, tellLeftOut);
 }
 
 const MOST_SHARDS = 10_000;
@@ -137,8 +168,14 @@ function header(o: FuzzOptions): string {
   ];
   return (
     `seed ${o.seed}${o.shard === undefined ? '' : `, shard ${shardText(o.shard)}`}, kernel ${o.kernel}, ${o.strategy}, ${rangeText(o.threads)} threads of ${rangeText(o.calls)} calls, ` +
-    `timers ${o.timers ?? 'idle unless said'}, faults ${o.faults}, hz ${o.hz}; until ${limits.join(' or ')}`
+    `timers ${o.timers ?? 'idle unless said'}, faults ${o.faults}, hz ${o.hz}${corpusText(o)}; until ${limits.join(' or ')}`
   );
+}
+
+/** Printed beside the seed: what is found is a function of both. */
+function corpusText({ corpus }: FuzzOptions): string {
+  if (corpus === undefined) return '';
+  return `, corpus ${corpus.hash} of ${corpus.programs.length} programs`;
 }
 
 /** `3`, or `1 to 3`. */
@@ -156,6 +193,7 @@ function findingText(f: FuzzFinding): string {
 function summary(r: FuzzResult): string {
   const covered = `${r.complete} of ${r.programs} programs explored completely, the others sampled; ${r.executions} executions`;
   const lines = ['', `${r.findings.length} findings (stopped: ${r.stopped}); ${covered}`];
+  if (r.coverage !== null) lines.push(`covered: ${coverageText(r.coverage.counts)}`);
   for (const f of r.findings)
     lines.push(`  ${f.signature}${f.ids.length === 0 ? '' : ` (${f.ids.join(' ')})`}`);
   // Last, so that it is what stands above the prompt.

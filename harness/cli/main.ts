@@ -73,6 +73,8 @@ async function perform(line: CommandLine, place: Place): Promise<Ending> {
       return await (await import('./fuzz.ts')).fuzzVerb(line, place);
     case 'merge':
       return (await import('./merge.ts')).mergeVerb(line, place);
+    case 'corpus':
+      return await (await import('./corpus.ts')).corpusVerb(line, place);
     case 'replay':
       return await (await import('./replay.ts')).replayVerb(line, place);
   }

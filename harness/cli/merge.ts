@@ -1,5 +1,6 @@
 /** `lostwake merge`: results of several fuzzing runs as one. */
 
+import { countFeatures, coverageText } from '../coverage/index.ts';
 import {
   filedProgram,
   fuzzFileText,
@@ -55,7 +56,7 @@ function save(merged: FuzzFile): string[] {
   }
 }
 
-function summary({ kernel, runs, findings }: FuzzFile, saved: readonly string[]): string {
+function summary({ kernel, runs, findings, features }: FuzzFile, saved: readonly string[]): string {
   const sum = (what: 'programs' | 'executions' | 'complete'): number =>
     runs.reduce((n, run) => n + run[what], 0);
   const lines = [`kernel ${kernel}, ${runs.length} runs`];
@@ -67,6 +68,11 @@ function summary({ kernel, runs, findings }: FuzzFile, saved: readonly string[])
   }
   const covered = `${sum('complete')} of ${sum('programs')} programs explored completely, the others sampled; ${sum('executions')} executions`;
   lines.push(`${findings.length} findings; ${covered}`);
+  if (features.length > 0) {
+    // Runs can have had the same outcomes: how many sets are different, their numbers do not say.
+    const most = Math.max(0, ...runs.map((run) => run.outcomeSets ?? 0));
+    lines.push(`covered: ${coverageText(countFeatures(new Set(features), most))} at least`);
+  }
   for (const f of findings) {
     const ids = f.ids.length === 0 ? '' : ` (${f.ids.join(' ')})`;
     lines.push(`  ${f.signature}${ids}, ${f.calls} calls`);

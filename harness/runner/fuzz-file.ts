@@ -25,6 +25,8 @@ export interface FuzzRun {
   readonly programs: number;
   readonly executions: number;
   readonly complete: number;
+  /** Different sets of outcomes of programs of one shape; absent where nobody looked. */
+  readonly outcomeSets?: number;
   readonly broken?: string;
 }
 
@@ -44,11 +46,13 @@ export interface FuzzFile {
   readonly kernel: string;
   readonly runs: readonly FuzzRun[];
   readonly findings: readonly FiledFinding[];
+  /** What programs made the kernel do, sorted. */
+  readonly features: readonly string[];
 }
 
 /** What a run came to, for a file. Equal for equal programs: there are no times in it, and no threads. */
 export function fuzzFile(options: FuzzOptions, result: FuzzResult): FuzzFile {
-  const { kernel, seed, shard = { index: 1, of: 1 } } = options;
+  const { kernel, seed, shard = { index: 1, of: 1 }, coverage, corpus } = options;
   const { threads, calls, strategy, runs, timers, faults, maxSteps, preemptions, hz, ignore } =
     options;
   const said = { threads, calls, strategy, runs, timers, faults, maxSteps, preemptions, hz };
@@ -57,11 +61,12 @@ export function fuzzFile(options: FuzzOptions, result: FuzzResult): FuzzFile {
     seed,
     shard,
     rounds,
-    options: { ...said, ignore: [...ignore].sort() },
+    options: { ...said, ignore: [...ignore].sort(), coverage, corpus: corpus?.hash },
     stopped,
     programs,
     executions,
     complete,
+    ...(result.coverage === null ? {} : { outcomeSets: result.coverage.counts.outcomeSets }),
     ...(broken === undefined ? {} : { broken }),
   };
   const findings = result.findings.map((f): FiledFinding => {
@@ -70,7 +75,14 @@ export function fuzzFile(options: FuzzOptions, result: FuzzResult): FuzzFile {
     const { message } = finding;
     return { signature, ids, message, calls: countCalls(saved), complete: whole, program };
   });
-  return { schema: FUZZ_SCHEMA, kernel, runs: [run], findings: findings.sort(bySignature) };
+  const features = [...(result.coverage?.features ?? [])].sort();
+  return {
+    schema: FUZZ_SCHEMA,
+    kernel,
+    runs: [run],
+    findings: findings.sort(bySignature),
+    features,
+  };
 }
 
 /** The file as text. */
@@ -136,7 +148,8 @@ export function mergeFuzzFiles(files: readonly { path: string; file: FuzzFile }[
   }
   const all = runs.map(({ run }) => run).sort((a, b) => compare(runKey(a), runKey(b)));
   const findings = [...best.values()].sort(bySignature);
-  return { schema: FUZZ_SCHEMA, kernel: first.file.kernel, runs: all, findings };
+  const features = [...new Set(files.flatMap(({ file }) => file.features))].sort();
+  return { schema: FUZZ_SCHEMA, kernel: first.file.kernel, runs: all, findings, features };
 }
 
 /** `1/2` */
@@ -183,6 +196,8 @@ function problemOf(file: unknown): string | null {
     return 'its "runs" are not what they should be';
   if (!hasOwn(file, 'findings') || !Array.isArray(file.findings))
     return 'its "findings" are not what they should be';
+  if (!hasOwn(file, 'features') || !isTexts(file.features))
+    return 'its "features" are not what they should be';
   for (const finding of file.findings as readonly unknown[]) {
     if (!isFinding(finding)) return 'its "findings" are not what they should be';
     try {
@@ -237,7 +252,10 @@ function isFinding(value: unknown): value is FiledFinding {
     hasOwn(value, 'complete') &&
     typeof value.complete === 'boolean' &&
     hasOwn(value, 'ids') &&
-    Array.isArray(value.ids) &&
-    value.ids.every((id) => typeof id === 'string')
+    isTexts(value.ids)
   );
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }

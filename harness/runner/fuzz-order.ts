@@ -26,7 +26,12 @@ export interface RoundOptions {
   readonly folder: string;
   /** Detectors to leave out. */
   readonly ignore: readonly string[];
+  /** What programs show decides which are generated, or is only counted, or nobody looks. */
+  readonly coverage: CoverageUse;
 }
+
+/** The words of --coverage. */
+export type CoverageUse = 'steer' | 'count' | 'off';
 
 /** Programs of a round, if none of them shows anything new. */
 export const ROUND_SIZE = 50;
@@ -44,10 +49,24 @@ export interface RoundOrder {
   readonly to: number;
   /** Signatures that say nothing new. */
   readonly known: readonly string[];
+  /** Texts of programs to make mutants of. */
+  readonly kept: readonly string[];
+  /** Text of the one program of the round; null: they are generated. */
+  readonly given: string | null;
+}
+
+/** What one program showed. */
+export interface Observed {
+  /** The features that no program before it in the order showed. */
+  readonly brings: readonly string[];
+  /** Its text, if it brings any. */
+  readonly program: string;
+  /** Stands for its outcomes together with its calls; null if nobody looked. */
+  readonly outcomes: number | null;
 }
 
 /** What one program cost. */
-export interface Tried {
+export interface Tried extends Observed {
   readonly executions: number;
   readonly complete: boolean;
 }

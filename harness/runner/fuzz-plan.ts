@@ -4,6 +4,7 @@
  * turns out to find is tried again. What is told is the same as if each round had waited for the one before.
  */
 
+import { Feedback } from './fuzz-feedback.ts';
 import {
   ROUND_SIZE,
   type Broken,
@@ -24,10 +25,16 @@ export interface PlanLimits {
   readonly programs: number;
   readonly until: number;
   readonly shard: Shard;
+  /** What programs show decides which come later. */
+  readonly steers: boolean;
+  /** Texts of programs that are tried before any is generated: each is a round. */
+  readonly given: readonly string[];
 }
 
 /** A round that will not change any more, with everything before it told. */
 export interface DoneRound {
+  /** Its programs were generated. */
+  readonly generated: boolean;
   readonly tried: readonly Tried[];
   readonly spent: number;
   readonly caught: Caught | null;
@@ -35,7 +42,10 @@ export interface DoneRound {
 }
 
 interface Round {
+  /** Below 0 for those that try what is given. */
   readonly number: number;
+  readonly given: string | null;
+  readonly kept: readonly string[];
   readonly tried: Tried[];
   readonly asked: Map<string, number>;
   /** Signatures that were taken as known in it. */
@@ -62,6 +72,7 @@ export class Plan {
   /** Rounds that are not told yet. */
   readonly #rounds: Round[] = [];
   readonly #known = new Set<string>();
+  readonly feedback: Feedback;
   #opened = 0;
   #programs = 0;
   #closed = false;
@@ -69,6 +80,7 @@ export class Plan {
 
   constructor(limits: PlanLimits) {
     this.#limits = limits;
+    this.feedback = new Feedback(limits.steers, limits.given.length);
     this.#closed = limits.programs <= 0 || limits.until <= 0;
   }
 
@@ -89,7 +101,7 @@ export class Plan {
     if (found !== undefined) {
       found.running = true;
       const to = found.tried.length;
-      return { kind: 'shrink', round: found.number, from: to - 1, to, known: found.known };
+      return { kind: 'shrink', ...partOf(found), from: to - 1, to, known: found.known };
     }
     if (this.#closed || this.#halted) return null;
     const known = new Set(this.#known);
@@ -102,7 +114,8 @@ export class Plan {
       ahead += 1;
     }
     if (ahead >= AHEAD || programs >= this.#limits.programs) return null;
-    return this.#look(this.#open(), known, programs, ahead);
+    const round = this.#open();
+    return round === null ? null : this.#look(round, known, programs, ahead);
   }
 
   /** What was said of an order; progress is none of our business. */
@@ -137,8 +150,8 @@ export class Plan {
       const [round] = this.#rounds;
       if (round === undefined || !round.settled || (round.hit !== null && !round.shrunk)) return;
       this.#rounds.shift();
-      const { tried, spent, caught, broken } = round;
-      yield { tried, spent, caught, broken };
+      const { given, tried, spent, caught, broken } = round;
+      yield { generated: given === null, tried, spent, caught, broken };
     }
   }
 
@@ -153,10 +166,16 @@ export class Plan {
     return this.#rounds.filter((round) => !round.settled);
   }
 
-  #open(): Round {
-    const { index, of } = this.#limits.shard;
+  /** The next round; null if it depends on what is not settled yet. */
+  #open(): Round | null {
+    const { shard, given } = this.#limits;
+    const kept = this.feedback.poolFor(this.#opened);
+    if (kept === null) return null;
+    const generated = this.#opened - given.length;
     const round: Round = {
-      number: index - 1 + of * this.#opened,
+      number: generated < 0 ? generated : shard.index - 1 + shard.of * generated,
+      given: given[this.#opened] ?? null,
+      kept,
       tried: [],
       asked: new Map(),
       assumed: new Set(),
@@ -177,12 +196,12 @@ export class Plan {
 
   #look(round: Round, known: Set<string>, programs: number, ahead: number): RoundOrder | null {
     const from = round.tried.length;
-    const to = Math.min(ROUND_SIZE, this.#limits.programs - programs);
+    const to = Math.min(sizeOf(round), this.#limits.programs - programs);
     if (from >= to) return null;
     for (const signature of known) round.assumed.add(signature);
     round.running = true;
     const kind = ahead === 0 ? 'hunt' : 'scout';
-    return { kind, round: round.number, from, to, known: [...known] };
+    return { kind, ...partOf(round), from, to, known: [...known] };
   }
 
   /** Settles what can be settled, from the first round that is not. */
@@ -201,7 +220,7 @@ export class Plan {
   /** True if the round is settled, all before it being so. */
   #settleFirst(round: Round): boolean {
     const { programs, until } = this.#limits;
-    const size = Math.min(ROUND_SIZE, programs - this.#programs);
+    const size = Math.min(sizeOf(round), programs - this.#programs);
     const over = isOver(round) || round.tried.length >= size;
     if ((round.running && round.hit === null) || (!over && !this.#halted)) return false;
     if (round.tried.length > size) {
@@ -212,6 +231,7 @@ export class Plan {
     round.settled = true;
     round.known = [...this.#known];
     this.#programs += round.tried.length;
+    this.feedback.enter(round.tried);
     if (round.hit !== null) this.#known.add(round.hit);
     const enough = this.#known.size >= until || this.#programs >= programs;
     if (enough || !over || round.broken !== null) this.#closed = true;
@@ -219,9 +239,19 @@ export class Plan {
   }
 }
 
+/** Programs of the round, if none of them shows anything new. */
+function sizeOf(round: Round): number {
+  return round.given === null ? ROUND_SIZE : 1;
+}
+
+/** What an order says of its round. */
+function partOf({ number, kept, given }: Round): Pick<RoundOrder, 'round' | 'kept' | 'given'> {
+  return { round: number, kept, given };
+}
+
 /** Nothing is left to look for in the round. */
 function isOver(round: Round): boolean {
-  return round.hit !== null || round.broken !== null || round.tried.length >= ROUND_SIZE;
+  return round.hit !== null || round.broken !== null || round.tried.length >= sizeOf(round);
 }
 
 function enter(round: Round, scouted: Scouted): void {

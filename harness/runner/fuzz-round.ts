@@ -8,9 +8,17 @@ import { makesDescriptors, syscallOf } from '../abi/index.ts';
 import { checkHistory } from '../check/checks.ts';
 import { mixSeed } from '../explore/prng.ts';
 import { signatureOf } from '../history/history.ts';
-import { arbitraryProgram, profileOf, type KernelProfile } from '../program/arbitrary/index.ts';
+import { Coverage } from '../coverage/index.ts';
+import {
+  givenProgram,
+  profileOf,
+  steeredProgram,
+  type KernelProfile,
+} from '../program/arbitrary/index.ts';
 import { metaOf } from '../program/meta.ts';
+import { printProgram } from '../program/print.ts';
 import type { Program } from '../program/program.ts';
+import { parseProgram } from '../program/text.ts';
 import { modelTarget, type ModelTarget } from '../target/model.ts';
 import type { Behaviour, FoundFinding } from '../target/target.ts';
 import { bugIds, type KnownBug } from './bug-index.ts';
@@ -18,6 +26,7 @@ import {
   Halt,
   type Broken,
   type Caught,
+  type Observed,
   type RoundNews,
   type RoundOptions,
   type RoundOrder,
@@ -38,6 +47,9 @@ export class RoundRunner {
   private readonly target: ModelTarget;
   private readonly profile: KernelProfile;
   private readonly effort: Effort;
+  private readonly coverage: Coverage | null;
+  /** Programs that orders have named, by their texts. */
+  private readonly parsed = new Map<string, Program>();
 
   constructor(options: RoundOptions, bugs: readonly KnownBug[], halt: Int32Array) {
     this.options = options;
@@ -46,18 +58,14 @@ export class RoundRunner {
     this.target = modelTarget(options.kernel, { hz: options.hz });
     this.profile = profileOf(this.target.selector);
     this.effort = effortFor(this.profile, options.runs);
+    this.coverage = options.coverage === 'off' ? null : new Coverage();
   }
 
   /** Gives the event loop a turn between programs, so that Ctrl-C is heard. */
   async run(order: RoundOrder, say: (news: RoundNews) => void): Promise<void> {
     const { options } = this;
-    const arbitrary = arbitraryProgram({
-      profile: this.profile,
-      threads: options.threads,
-      callsPerThread: options.calls,
-    });
     const hunt = new Hunt(order, say);
-    const property = fc.asyncProperty(arbitrary, async (program) => {
+    const property = fc.asyncProperty(this.programsOf(order), async (program) => {
       await new Promise((resolve) => setImmediate(resolve));
       return hunt.target === null ? this.scout(program, hunt) : this.shrink(program, hunt);
     });
@@ -79,6 +87,27 @@ export class RoundRunner {
     say({ kind: 'end', scouted, caught, spent: hunt.spent, broken });
   }
 
+  private programsOf({ given, kept }: RoundOrder): fc.Arbitrary<Program> {
+    if (given !== null) return givenProgram(this.parse(given));
+    const { threads, calls } = this.options;
+    return steeredProgram({
+      profile: this.profile,
+      threads,
+      callsPerThread: calls,
+      kept: kept.map((text) => this.parse(text)),
+      accepts: (program) => this.target.refuses(program) === null,
+    });
+  }
+
+  private parse(text: string): Program {
+    let program = this.parsed.get(text);
+    if (program === undefined) {
+      program = parseProgram(text, 'kept');
+      this.parsed.set(text, program);
+    }
+    return program;
+  }
+
   private isHalted(what: number): boolean {
     return Atomics.load(this.halt, what) !== 0;
   }
@@ -88,12 +117,23 @@ export class RoundRunner {
     const sure = hunt.order.kind === 'shrink' && hunt.tried.length === 0;
     if (hunt.broken !== null || hunt.tried.length >= hunt.order.to - hunt.order.from) return true;
     if (!sure && this.isHalted(Halt.PROGRAMS)) return true;
-    const behaviour = this.explore(program, (one) => hunt.isKnown(one), this.effort, hunt);
+    this.coverage?.begin();
+    const uninteresting = (one: string): boolean => hunt.isKnown(one);
+    const behaviour = this.explore(program, uninteresting, this.effort, hunt, this.coverage);
     const found = hunt.broken === null ? hunt.newOf(behaviour, this.options.ignore) : undefined;
-    hunt.tried.push({ executions: behaviour.executions, complete: behaviour.complete });
+    const { executions, complete } = behaviour;
+    hunt.tried.push({ executions, complete, ...this.observed(program, hunt) });
     if (found !== undefined) hunt.aim(program, found, behaviour.complete);
     hunt.tell();
     return found === undefined;
+  }
+
+  private observed(program: Program, hunt: Hunt): Observed {
+    const { coverage } = this;
+    if (coverage === null) return { brings: [], program: '', outcomes: null };
+    const brings = hunt.newFeatures(coverage.features());
+    const text = brings.length === 0 ? '' : printProgram(program);
+    return { brings, program: text, outcomes: coverage.outcomes };
   }
 
   /** True if the program does not show the finding that is being shrunk. */
@@ -118,6 +158,7 @@ export class RoundRunner {
     uninteresting: (signature: string) => boolean,
     effort: Effort | Effort['again'],
     hunt: Hunt,
+    coverage: Coverage | null = null,
   ): Behaviour {
     const { options } = this;
     const behaviour = search(this.target, program, effort, {
@@ -131,6 +172,7 @@ export class RoundRunner {
       strategy: options.strategy,
       brief: true,
       ...(options.preemptions === undefined ? {} : { preemptions: options.preemptions }),
+      ...(coverage === null ? {} : { coverage }),
     });
     // An init that blocks is a program without a meaning, not a harness that is broken.
     if (behaviour.broken !== undefined && !behaviour.broken.startsWith('The init part')) {
@@ -224,6 +266,7 @@ class Hunt {
   private readonly say: (news: RoundNews) => void;
   private readonly known: ReadonlySet<string>;
   private readonly asked = new Map<string, number>();
+  private readonly features = new Set<string>();
 
   constructor(order: RoundOrder, say: (news: RoundNews) => void) {
     this.order = order;
@@ -236,6 +279,13 @@ class Hunt {
     if (this.known.has(signature)) return true;
     if (!this.asked.has(signature)) this.asked.set(signature, this.order.from + this.tried.length);
     return false;
+  }
+
+  /** Those of them that no program of the order had. */
+  newFeatures(features: readonly string[]): string[] {
+    const fresh = features.filter((feature) => !this.features.has(feature));
+    for (const feature of fresh) this.features.add(feature);
+    return fresh;
   }
 
   /** The first finding that is new. */

@@ -42,6 +42,7 @@ function optionsFor(folder: string, more: Partial<FuzzOptions> = {}): FuzzOption
     hz: 1000,
     folder,
     ignore: ['LEAK'],
+    coverage: 'steer',
     ...more,
   };
 }

@@ -4,7 +4,10 @@
  * What is found is a function of the seed and the number of programs, on however many threads.
  */
 
+import type { CoverageCounts } from '../coverage/index.ts';
 import type { KnownBug } from './bug-index.ts';
+import type { Corpus } from './corpus.ts';
+import type { KeptProgram } from './fuzz-feedback.ts';
 import { openHere, openThread, type Lane, type OpenLane } from './fuzz-lane.ts';
 import { Plan, type DoneRound, type Shard } from './fuzz-plan.ts';
 import {
@@ -28,6 +31,8 @@ export interface FuzzOptions extends RoundOptions {
   readonly jobs?: number;
   /** The part of the rounds that is run here; default: all. The limits are for the part. */
   readonly shard?: Shard;
+  /** Programs that are tried before any is generated. */
+  readonly corpus?: Corpus;
 }
 
 /** What the fuzzer tells while it runs. */
@@ -55,16 +60,25 @@ export interface FuzzFinding extends Caught {
 }
 
 export interface FuzzResult {
-  /** Rounds that were begun: each is a seed of its own for fast-check. */
+  /** Rounds of generated programs that were begun: each is a seed of its own for fast-check. */
   readonly rounds: number;
   readonly programs: number;
   readonly executions: number;
   /** Programs whose every schedule was visited. */
   readonly complete: number;
   readonly findings: readonly FuzzFinding[];
+  /** What all programs showed together; null if nobody looked. */
+  readonly coverage: FuzzCoverage | null;
   readonly stopped: 'time' | 'programs' | 'until' | 'interrupted';
   /** Set when the harness contradicted itself: a program and what it said. */
   readonly broken?: string;
+}
+
+export interface FuzzCoverage {
+  readonly counts: CoverageCounts;
+  readonly features: ReadonlySet<string>;
+  /** Programs that showed something new when they came. */
+  readonly kept: readonly KeptProgram[];
 }
 
 /** How often the clock and Ctrl-C are looked at, in milliseconds. */
@@ -122,8 +136,9 @@ class Fuzzer {
     this.#listener = listener;
     this.#bugs = bugs;
     this.#open = open;
-    const { programs, until, shard = { index: 1, of: 1 } } = options;
-    this.#plan = new Plan({ programs, until, shard });
+    const { programs, until, shard = { index: 1, of: 1 }, corpus, coverage } = options;
+    const given = corpus === undefined ? [] : corpus.programs.map(({ text }) => text);
+    this.#plan = new Plan({ programs, until, shard, steers: coverage === 'steer', given });
   }
 
   async run(): Promise<FuzzResult> {
@@ -146,9 +161,16 @@ class Fuzzer {
       executions: this.#executions,
       complete: this.#complete,
       findings: this.#findings,
+      coverage: this.#coverage(),
       stopped: this.#whyStopped(),
       ...(broken === undefined ? {} : { broken }),
     };
+  }
+
+  #coverage(): FuzzCoverage | null {
+    if (this.#options.coverage === 'off') return null;
+    const { feedback } = this.#plan;
+    return { counts: feedback.counts(), features: feedback.features(), kept: feedback.kept() };
   }
 
   #whyStopped(): FuzzResult['stopped'] {
@@ -242,8 +264,8 @@ class Fuzzer {
     this.#go();
   }
 
-  #enter({ tried, spent, caught, broken }: DoneRound): void {
-    this.#rounds += 1;
+  #enter({ generated, tried, spent, caught, broken }: DoneRound): void {
+    if (generated) this.#rounds += 1;
     this.#programs += tried.length;
     this.#executions += spent;
     for (const { executions, complete } of tried) {
@@ -283,6 +305,6 @@ class Fuzzer {
 
 /** What the rounds need to know: a thread is given a copy. */
 function plainOf(options: FuzzOptions): RoundOptions {
-  const { timeMs: _, programs: _p, until: _u, jobs: _j, shard: _s, ...plain } = options;
+  const { timeMs: _, programs: _p, until: _u, jobs: _j, shard: _s, corpus: _c, ...plain } = options;
   return plain;
 }

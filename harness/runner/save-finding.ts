@@ -14,7 +14,7 @@ export interface SavedOptions {
 }
 
 /** Header lines of a generated program that the run depends on. */
-const SHAPING: readonly string[] = [
+export const SHAPING: readonly string[] = [
   'ring',
   'aio-max-nr',
   'jiffies',
