@@ -3,8 +3,8 @@
  * operations that stay blocked, as if they were executed now.
  */
 
-import type { Engine } from '../machine/engine.ts';
 import { isEnabledIn } from '../machine/enabled.ts';
+import type { Engine } from '../machine/engine.ts';
 import { CLASS_OF, Class, Kind, MAX_THREADS, MAY_BLOCK } from '../machine/op.ts';
 
 /** Called for each race: the earlier event, and for a writer that must overtake several readers all of them. */
@@ -54,7 +54,7 @@ export class RaceFinder {
   private concurrent(x: number, t: number): boolean {
     const log = this.engine.log;
     const u = log.thr[x];
-    return u !== t && log.idx[x] > log.pre[u];
+    return u !== t && log.idx[x] > log.clk[log.preRow + u];
   }
 
   private find(

@@ -39,11 +39,33 @@ import {
   type Scenario,
   type Strategy,
 } from './scenario.ts';
+import { numberedName } from './object-name.ts';
+import { objectState, publish, published } from './published.ts';
 import { beginInit, beginThreads } from './snapshot.ts';
 
 export * from './scenario.ts';
 
 export class InitBlocked extends Error {}
+
+// As constants of this module the tables have their addresses written into compiled code.
+const state = objectState;
+const {
+  kind: pKind,
+  obj: pObj,
+  rd: pRd,
+  obj2: pObj2,
+  rd2: pRd2,
+  arg: pArg,
+  alts: pAlts,
+  site: pSite,
+  target: pTarget,
+} = published;
+const slots = new Uint8Array(MAX_THREADS);
+const anyRunnable = new Uint8Array(MAX_THREADS);
+const classOf = CLASS_OF;
+const mayBlock = MAY_BLOCK;
+const eventLog = new EventLog();
+const { thr: logThr, kind: logKind, obj: logObj, alt: logAlt, lastOf: logLastOf } = eventLog;
 
 /** Where init and exit publish; no thread may have it. */
 export const INIT_SLOT = MAX_THREADS - 1;
@@ -54,13 +76,13 @@ const DONE_SLOT = 2;
 export const LIVE_SLOT = 1;
 
 export class Engine {
-  readonly log: EventLog;
+  readonly log = eventLog;
   observer: Observer = NO_OBSERVER;
   /** Fire a timer only when nothing else can run, or at any moment after it was armed. */
   timers: 'idle' | 'any' = 'idle';
   /** Set in init if stores wait in buffers; null: memory is sequentially consistent. */
   storeBuffers: StoreBuffers | null = null;
-  maxSteps: number;
+  maxSteps = eventLog.capacity - 1;
   /** Init runs in every execution, also where an earlier run of it could be used again: for comparisons. */
   alwaysInit = false;
 
@@ -71,7 +93,7 @@ export class Engine {
   exiting = false;
 
   /** State of every object by id: lock owner + 1, task state, count, ... */
-  readonly state = new Int32Array(MAX_OBJECTS);
+  readonly state = objectState;
   /** The object of all timers, or -1. */
   timerBase = -1;
   /** Deadlines in ticks, by the slot of the timer's pseudo-thread; the armed ones are bits of the base. */
@@ -79,7 +101,7 @@ export class Engine {
   readonly objectName: string[] = new Array<string>(MAX_OBJECTS).fill('');
   readonly allocated = new Int32Array(MAX_THREADS + 1);
 
-  readonly slot = new Uint8Array(MAX_THREADS);
+  readonly slot = slots;
   private readonly gens: (Kernel<void> | null)[] = new Array<Kernel<void> | null>(MAX_THREADS).fill(
     null,
   );
@@ -93,17 +115,16 @@ export class Engine {
   width = 0;
 
   // The published operation of every thread.
-  readonly pKind = new Uint8Array(MAX_THREADS);
-  readonly pObj = new Int32Array(MAX_THREADS);
-  readonly pRd = new Uint8Array(MAX_THREADS);
-  readonly pObj2 = new Int32Array(MAX_THREADS);
-  readonly pRd2 = new Uint8Array(MAX_THREADS);
-  readonly pArg = new Float64Array(MAX_THREADS);
-  /** Second argument: the deadline of ARM, the timer of FIRE. */
-  readonly pArg2 = new Float64Array(MAX_THREADS);
-  readonly pAlts = new Uint8Array(MAX_THREADS);
-  readonly pSite: string[] = new Array<string>(MAX_THREADS).fill('');
-  readonly pTarget: (OpObject | null)[] = new Array<OpObject | null>(MAX_THREADS).fill(null);
+  readonly pKind = published.kind;
+  readonly pObj = published.obj;
+  readonly pRd = published.rd;
+  readonly pObj2 = published.obj2;
+  readonly pRd2 = published.rd2;
+  readonly pArg = published.arg;
+  readonly pArg2 = published.arg2;
+  readonly pAlts = published.alts;
+  readonly pSite = published.site;
+  readonly pTarget = published.target;
   /** What the thread sleeps for, for the lost wake-up report. */
   readonly waitsFor: (Condition | null)[] = new Array<Condition | null>(MAX_THREADS).fill(null);
   readonly oops: (Oops | null)[] = new Array<Oops | null>(MAX_THREADS).fill(null);
@@ -118,8 +139,8 @@ export class Engine {
   keep = 0;
   /** Number of operations executed so far in this execution. */
   depth = 0;
-  /** Operations applied since the engine was made: steps, and what init and exit do inline. */
-  operations = 0;
+  /** Operations applied in init and exit, and in executions before this one. */
+  private applied = 0;
   /** Virtual time in ticks. */
   jiffies = 0;
   private outOfSteps = false;
@@ -130,9 +151,7 @@ export class Engine {
   /** The one iterator behind every primitive. */
   readonly step: Kernel<number>;
 
-  constructor(maxSteps = 20000) {
-    this.maxSteps = maxSteps;
-    this.log = new EventLog(maxSteps + 1);
+  constructor() {
     this.step = iteratorOf(() => {
       if (this.suspend) {
         this.suspend = false;
@@ -161,21 +180,12 @@ export class Engine {
 
   /** Kind of the object, with its number: `ep.lock#1`. Numbers count per kind: those of init, then by thread. */
   nameOf(id: number): string {
-    if (id < 0) return '';
-    const name = this.objectName[id];
-    const creator = Math.min(MAX_THREADS, Math.floor(id / OBJECTS_PER_THREAD));
-    let number = creator === MAX_THREADS ? 0 : this.countNamed(name, MAX_THREADS, MAX_OBJECTS);
-    for (let t = 0; t < creator && creator < MAX_THREADS; t++)
-      number += this.countNamed(name, t, MAX_OBJECTS);
-    return `${name}#${number + this.countNamed(name, creator, id) + 1}`;
+    return numberedName(id, this.objectName, this.allocated);
   }
 
-  private countNamed(name: string, creator: number, below: number): number {
-    const first = creator * OBJECTS_PER_THREAD;
-    const end = Math.min(first + this.allocated[creator], below);
-    let n = 0;
-    for (let id = first; id < end; id++) if (this.objectName[id] === name) n++;
-    return n;
+  /** Operations applied since the engine was made: steps, and what init and exit do inline. */
+  get operations(): number {
+    return this.applied + this.depth;
   }
 
   // ---- threads ----
@@ -214,28 +224,12 @@ export class Engine {
     this.context[t] = context;
     this.daemon[t] = 1;
     this.threadName[t] = name;
-    this.publish(t, kind, target, 0, site);
+    publish(t, kind, target.id, 0, site);
+    pTarget[t] = target;
     if (t + 1 > this.width) {
       this.width = t + 1;
       if (this.log.width < this.width) this.log.width = this.width;
     }
-  }
-
-  private publish(
-    t: number,
-    kind: number,
-    target: OpObject | null,
-    arg: number,
-    site: string,
-  ): void {
-    this.pKind[t] = kind;
-    this.pObj[t] = target === null ? -1 : target.id;
-    this.pRd[t] = kind === Kind.READ || kind === Kind.RLOCK || kind === Kind.RUNLOCK ? 1 : 0;
-    this.pObj2[t] = -1;
-    this.pArg[t] = arg;
-    this.pAlts[t] = 1;
-    this.pSite[t] = site;
-    this.pTarget[t] = target;
   }
 
   // ---- operations: called by the primitives in ops.ts ----
@@ -243,10 +237,11 @@ export class Engine {
   /** Publishes an operation of the current thread and continues with whoever the strategy picks. */
   submit(kind: number, target: OpObject | null, arg: number, site: string): Kernel<number> {
     if (this.inline) return this.applyInline(kind, target, arg, site);
-    if (this.storeBuffers?.mustDrain(kind) === true)
-      return this.storeBuffers.drained(site, () => this.submit(kind, target, arg, site));
-    this.publish(this.current, kind, target, arg, site);
-    return this.handOver();
+    const { storeBuffers } = this;
+    if (storeBuffers !== null && storeBuffers.mustDrain(kind))
+      return storeBuffers.drained(site, () => this.submit(kind, target, arg, site));
+    publish(this.current, kind, target === null ? -1 : target.id, arg, site);
+    return this.handOver(kind, target, arg, site);
   }
 
   /** Moves the timer of slot `timer` to a deadline; the operation is on the timer base. */
@@ -270,11 +265,11 @@ export class Engine {
       return this.storeBuffers.drained(site, again);
     }
     const t = this.current;
-    this.publish(t, kind, target, 0, site);
-    this.pRd[t] = read ? 1 : 0;
-    this.pObj2[t] = second.id;
-    this.pRd2[t] = read2 ? 1 : 0;
-    return this.handOver();
+    publish(t, kind, target.id, 0, site);
+    pRd[t] = read ? 1 : 0;
+    pObj2[t] = second.id;
+    pRd2[t] = read2 ? 1 : 0;
+    return this.handOver(kind, target, 0, site);
   }
 
   /** A choice among n alternatives. In init and exit the first one is taken. */
@@ -284,39 +279,41 @@ export class Engine {
       return this.step;
     }
     const t = this.current;
-    this.publish(t, Kind.CHOICE, null, 0, site);
-    this.pRd[t] = 1;
-    this.pAlts[t] = n;
-    return this.handOver();
+    publish(t, Kind.CHOICE, -1, 0, site);
+    pAlts[t] = n;
+    return this.handOver(Kind.CHOICE, null, 0, site);
   }
 
-  private handOver(): Kernel<number> {
-    if (this.priming) {
-      this.suspend = true;
-      return this.step;
-    }
-    const n = this.pickNext();
-    if (n === this.current) this.commit(n);
-    else {
+  /** Goes on with the current thread's published operation, or suspends the thread for another. */
+  private handOver(
+    kind: number,
+    target: OpObject | null,
+    arg: number,
+    site: string,
+  ): Kernel<number> {
+    const t = this.current;
+    if (!this.priming) {
+      const n = this.pickNext();
+      if (n === t) {
+        this.commit(t, kind, target, arg, site);
+        return this.step;
+      }
       this.next = n;
-      this.suspend = true;
     }
+    pTarget[t] = target;
+    this.suspend = true;
     return this.step;
   }
 
   private pickNext(): number {
-    if (this.depth >= this.maxSteps && this.canAnyRun()) {
+    const d = this.depth;
+    if (d < this.keep) return logThr[d];
+    if (d >= this.maxSteps && this.listEnabled(anyRunnable) > 0) {
       this.outOfSteps = true;
       return -1;
     }
     const strategy = this.strategy;
     return strategy === null ? -1 : strategy.pick();
-  }
-
-  private canAnyRun(): boolean {
-    for (let t = 0; t < this.width; t++)
-      if (this.slot[t] === LIVE_SLOT && this.isEnabled(t)) return true;
-    return false;
   }
 
   private applyInline(
@@ -325,86 +322,90 @@ export class Engine {
     arg: number,
     site: string,
   ): Kernel<number> {
-    const t = MAX_THREADS - 1;
+    const t = INIT_SLOT;
     const saved = this.current;
+    const o = target === null ? -1 : target.id;
+    publish(t, kind, o, arg, site);
+    if (!this.isEnabled(t)) throw new InitBlocked(site);
     this.current = t;
-    this.publish(t, kind, target, arg, site);
-    if (!this.isEnabled(t)) {
-      this.current = saved;
-      throw new InitBlocked(site);
-    }
-    applyEffect(this, t);
+    this.applied++;
+    applyEffect(this, t, kind, o, target, arg, site);
     this.current = saved;
     return this.step;
   }
 
   /** Whether the published operation of live thread t could be executed now. */
   isEnabled(t: number): boolean {
-    const kind = this.pKind[t];
-    if (MAY_BLOCK[kind] === 0) return true;
-    return isEnabledIn(this, this.state[this.pObj[t]], t, kind);
+    const kind = pKind[t];
+    if (mayBlock[kind] === 0) return true;
+    return isEnabledIn(this, state[pObj[t]], t, kind);
   }
 
   /** Fills in the threads that could go next, in order, and answers how many there are. */
   listEnabled(threads: Uint8Array): number {
     let n = 0;
-    for (let t = 0; t < this.width; t++)
-      if (this.slot[t] === LIVE_SLOT && this.isEnabled(t)) threads[n++] = t;
+    const { width } = this;
+    for (let t = 0; t < width; t++)
+      if (slots[t] === LIVE_SLOT && this.isEnabled(t)) threads[n++] = t;
     return n;
   }
 
   /** True if firing the timer of thread t now moves virtual time while nothing else can run. */
-  isBarrier(t: number): boolean {
+  private isBarrier(t: number): boolean {
     return this.pKind[t] === Kind.FIRE && this.timers === 'idle' && this.deadline[t] > this.jiffies;
   }
 
   /** Records (or, in a replay, checks) the event of thread t's published operation and applies its effect. */
-  commit(t: number): void {
+  private commit(
+    t: number,
+    kind: number,
+    target: OpObject | null,
+    arg: number,
+    site: string,
+  ): void {
     const d = this.depth;
-    const log = this.log;
-    const kind = this.pKind[t];
-    let alt = 0;
+    const o = pObj[t];
     if (d < this.keep) {
       if (
-        log.thr[d] !== t ||
-        log.kind[d] !== kind ||
-        log.obj[d] !== this.pObj[t] ||
-        log.obj2[d] !== this.pObj2[t]
-      ) {
-        throw new Nondeterminism(
-          `Nondeterminism at step ${d}: expected ${log.site[d]} of thread ${log.thr[d]}, ` +
-            `got ${this.pSite[t]} of thread ${t}`,
-        );
-      }
-      alt = log.alt[d];
-      log.lastOf[t] = d;
-      this.result = alt;
-    } else {
-      const strategy = this.strategy;
-      if (this.pAlts[t] > 1 && strategy !== null) alt = strategy.alternative(t, this.pAlts[t]);
-      if (MAY_BLOCK[kind] === 1 && !this.isEnabled(t))
-        throw new HarnessBug(`Cannot run ${this.pSite[t]} of thread ${t}: it is not enabled`);
-      log.loadPre(t);
-      const barrier = kind === Kind.FIRE && this.isBarrier(t);
-      const before = CLASS_OF[kind] === Class.SER ? stateBefore(this, this.pObj[t], t) : 0;
-      log.append(
-        t,
-        kind,
-        this.pObj[t],
-        this.pRd[t] === 1,
-        this.pObj2[t],
-        this.pRd2[t] === 1,
-        alt,
-        this.pAlts[t],
-        before,
-        this.pSite[t],
-        barrier,
-      );
-      if (strategy !== null && strategy.recorded !== undefined) strategy.recorded(d);
-    }
+        logThr[d] !== t ||
+        logKind[d] !== kind ||
+        logObj[d] !== o ||
+        this.log.obj2[d] !== pObj2[t]
+      )
+        this.disagree(d, t);
+      logLastOf[t] = d;
+      this.result = logAlt[d];
+    } else this.result = this.record(d, t, kind, o, site);
+    pObj2[t] = -1;
+    pAlts[t] = 1;
     this.depth = d + 1;
-    this.result = alt;
-    applyEffect(this, t);
+    applyEffect(this, t, kind, o, target, arg, site);
+  }
+
+  private disagree(d: number, t: number): never {
+    const { log } = this;
+    throw new Nondeterminism(
+      `Nondeterminism at step ${d}: expected ${log.site[d]} of thread ${log.thr[d]}, ` +
+        `got ${pSite[t]} of thread ${t}`,
+    );
+  }
+
+  /** Enters a new event in the log, and answers which alternative it takes. */
+  private record(d: number, t: number, kind: number, o: number, site: string): number {
+    const { log, strategy } = this;
+    const alts = pAlts[t];
+    const alt = alts > 1 && strategy !== null ? strategy.alternative(t, alts) : 0;
+    let barrier = 0;
+    if (mayBlock[kind] === 1) {
+      if (!this.isEnabled(t))
+        throw new HarnessBug(`Cannot run ${site} of thread ${t}: it is not enabled`);
+      if (kind === Kind.FIRE && this.isBarrier(t)) barrier = 1;
+    }
+    const before = classOf[kind] === Class.SER ? stateBefore(this, o, t) : 0;
+    log.loadPre(t);
+    log.append(t, kind, o, pRd[t], pObj2[t], pRd2[t], alt, alts, before, site, barrier);
+    if (strategy !== null && strategy.recorded !== undefined) strategy.recorded(d);
+    return alt;
   }
 
   // ---- one execution ----
@@ -446,6 +447,7 @@ export class Engine {
     this.strategy = strategy;
     this.keep = keep;
     this.priming = false;
+    this.applied += this.depth;
     this.depth = 0;
     this.jiffies = 0;
     this.outOfSteps = false;
@@ -455,6 +457,8 @@ export class Engine {
     this.width = scenario.threads;
     this.slot.fill(FREE_SLOT);
     this.allocated.fill(0);
+    pObj2.fill(-1);
+    pAlts.fill(1);
     for (let t = 0; t < MAX_THREADS; t++) {
       this.gens[t] = null;
       this.start[t] = null;
@@ -512,7 +516,7 @@ export class Engine {
   private runFrom(t: number): boolean {
     // Before the effect: observers ask who runs.
     this.current = t;
-    this.commit(t);
+    this.commit(t, pKind[t], pTarget[t], pArg[t], pSite[t]);
     let gen = this.gens[t];
     if (gen === null) {
       const start = this.start[t];
