@@ -5,6 +5,8 @@
 
 import type { Engine, Strategy } from '../machine/engine.ts';
 import { HarnessBug, MAX_THREADS } from '../machine/op.ts';
+import { published } from '../machine/published.ts';
+import { giveBack, takeTables } from './depth-tables.ts';
 import {
   stepsOf,
   type Asleep,
@@ -15,8 +17,10 @@ import {
   type Twig,
 } from './frontier.ts';
 import { RaceFinder, type RaceMutation } from './races.ts';
-import { Sequence, depends } from './sequence.ts';
+import { depends } from './sequence.ts';
 import { ROOT, WakeupTree } from './wakeup-tree.ts';
+
+const { obj: pObj, rd: pRd, obj2: pObj2, rd2: pRd2, alts: pAlts } = published;
 
 /** Deliberate damage for the tests of exploration.md 13.3: each must be noticed. */
 export interface DporMutation extends RaceMutation {
@@ -50,25 +54,10 @@ export class Dpor implements Strategy {
   private finished = false;
   private blockedSleep = false;
 
-  /** Tree node of the branch being explored, by depth. */
-  private node = new Int32Array(FIRST_DEPTHS);
-  // Sleep set by depth and thread: alternatives of the pending operation that are fully explored, and that operation.
-  private asleep = new Int32Array(FIRST_DEPTHS * MAX_THREADS);
-  private sObj = new Int32Array(FIRST_DEPTHS * MAX_THREADS);
-  private sRd = new Uint8Array(FIRST_DEPTHS * MAX_THREADS);
-  private sObj2 = new Int32Array(FIRST_DEPTHS * MAX_THREADS);
-  private sRd2 = new Uint8Array(FIRST_DEPTHS * MAX_THREADS);
-  private sAlts = new Uint8Array(FIRST_DEPTHS * MAX_THREADS);
-  // Races in order of their later event, flat; raceStart[d] is the first of event d.
-  private raceStart = new Int32Array(FIRST_DEPTHS + 1);
-  private depths = FIRST_DEPTHS;
-  private readonly racePartner: number[] = [];
-  private readonly raceLater: number[] = [];
-  private readonly raceExclusion: (readonly number[] | null)[] = [];
+  private readonly tables = takeTables();
   private raceCount = 0;
   /** Operations that were blocked when virtual time moved, by the barrier's position. */
   private readonly atBarrier: { readonly at: number; readonly blocked: Blocked }[] = [];
-  private readonly v = new Sequence();
   private readonly sinkEvent: (partner: number, exclusion: readonly number[] | null) => void;
   private recording = 0;
   /** Steps that belong to the frontier: what lies above is somebody else's. */
@@ -93,76 +82,64 @@ export class Dpor implements Strategy {
       this.tree.plant(branch.levels);
     }
     this.races = new RaceFinder(engine, mutation);
+    const { racePartner, raceExclusion, raceLater } = this.tables;
     this.sinkEvent = (partner, exclusion) => {
-      this.racePartner[this.raceCount] = partner;
-      this.raceExclusion[this.raceCount] = exclusion;
-      this.raceLater[this.raceCount] = this.recording;
+      racePartner[this.raceCount] = partner;
+      raceExclusion[this.raceCount] = exclusion;
+      raceLater[this.raceCount] = this.recording;
       this.raceCount++;
     };
-  }
-
-  /** Makes room for twice as many depths. */
-  private grow(): void {
-    this.depths *= 2;
-    const rows = this.depths * MAX_THREADS;
-    this.node = copyInto(new Int32Array(this.depths), this.node);
-    this.raceStart = copyInto(new Int32Array(this.depths + 1), this.raceStart);
-    this.asleep = copyInto(new Int32Array(rows), this.asleep);
-    this.sObj = copyInto(new Int32Array(rows), this.sObj);
-    this.sRd = copyInto(new Uint8Array(rows), this.sRd);
-    this.sObj2 = copyInto(new Int32Array(rows), this.sObj2);
-    this.sRd2 = copyInto(new Uint8Array(rows), this.sRd2);
-    this.sAlts = copyInto(new Uint8Array(rows), this.sAlts);
   }
 
   begin(): boolean {
     if (this.finished) return false;
     this.blockedSleep = false;
-    this.raceCount = this.raceStart[this.keep];
+    this.raceCount = this.tables.raceStart[this.keep];
     while (this.atBarrier.length > 0 && this.atBarrier[this.atBarrier.length - 1].at >= this.keep)
       this.atBarrier.pop();
     return true;
   }
 
   pick(): number {
-    const { engine } = this;
+    const { engine, tree } = this;
     const d = engine.depth;
-    if (d < this.keep) return engine.log.thr[d];
     if (d < this.way.length) this.putAsleep(d, this.way[d].left);
-    const parent = d === 0 ? ROOT : this.node[d - 1];
-    const guided = this.tree.firstChild(parent);
+    const { node } = this.tables;
+    const parent = d === 0 ? ROOT : node[d - 1];
+    const guided = tree.firstChild(parent);
     if (guided >= 0) return this.follow(d, guided);
     const t = this.freeChoice(d);
     if (t < 0) return -1;
-    const covered = this.asleep[d * MAX_THREADS + t];
-    for (let a = 0; a < engine.pAlts[t]; a++) {
+    const covered = this.masked(d, t);
+    for (let a = 0; a < pAlts[t]; a++)
       if ((covered & (1 << a)) === 0)
-        this.tree.append(
-          parent,
-          t,
-          a,
-          engine.pObj[t],
-          engine.pRd[t],
-          engine.pObj2[t],
-          engine.pRd2[t],
-          engine.pAlts[t],
-        );
-    }
-    this.node[d] = this.tree.firstChild(parent);
+        tree.append(parent, t, a, pObj[t], pRd[t], pObj2[t], pRd2[t], pAlts[t]);
+    node[d] = tree.firstChild(parent);
     return t;
   }
 
   /** Siblings to the left of the way are somebody else's business. */
   private putAsleep(d: number, left: readonly Asleep[]): void {
-    for (const { step, mask } of left) {
-      const at = d * MAX_THREADS + step.thr;
-      this.asleep[at] |= mask;
-      this.sObj[at] = step.obj;
-      this.sRd[at] = step.rd;
-      this.sObj2[at] = step.obj2;
-      this.sRd2[at] = step.rd2;
-      this.sAlts[at] = step.alts;
-    }
+    for (const { step, mask } of left) this.sleep(d, step, mask);
+  }
+
+  /** Alternatives of thread t's operation that are asleep at depth d. */
+  private masked(d: number, t: number): number {
+    const { sleepers, asleep } = this.tables;
+    return (sleepers[d] & (1 << t)) === 0 ? 0 : asleep[d * MAX_THREADS + t];
+  }
+
+  /** These alternatives of an operation are fully explored at depth d. */
+  private sleep(d: number, step: Step, mask: number): void {
+    const { tables } = this;
+    const at = d * MAX_THREADS + step.thr;
+    tables.asleep[at] = this.masked(d, step.thr) | mask;
+    tables.sleepers[d] |= 1 << step.thr;
+    tables.sObj[at] = step.obj;
+    tables.sRd[at] = step.rd;
+    tables.sObj2[at] = step.obj2;
+    tables.sRd2[at] = step.rd2;
+    tables.sAlts[at] = step.alts;
   }
 
   private follow(d: number, node: number): number {
@@ -172,11 +149,11 @@ export class Dpor implements Strategy {
       throw new HarnessBug(
         `Cannot follow the wakeup tree at step ${d}: thread ${t} is not enabled`,
       );
-    if (engine.pObj[t] !== tree.obj[node] || engine.pRd[t] !== tree.rd[node])
+    if (pObj[t] !== tree.obj[node] || pRd[t] !== tree.rd[node])
       throw new HarnessBug(
         `Cannot follow the wakeup tree at step ${d}: thread ${t} wants ${engine.pSite[t]}`,
       );
-    this.node[d] = node;
+    this.tables.node[d] = node;
     return t;
   }
 
@@ -184,7 +161,8 @@ export class Dpor implements Strategy {
   private freeChoice(d: number): number {
     const { engine } = this;
     const running = engine.current;
-    if (d > 0 && this.isAwake(d, running)) return running;
+    if (d > 0 && engine.isLive(running) && engine.isEnabled(running) && this.isAwake(d, running))
+      return running;
     let sleeping = false;
     for (let t = 0; t < engine.width; t++) {
       if (!engine.isLive(t) || !engine.isEnabled(t)) continue;
@@ -196,61 +174,51 @@ export class Dpor implements Strategy {
   }
 
   private isAwake(d: number, t: number): boolean {
-    const { engine } = this;
-    if (!engine.isLive(t) || !engine.isEnabled(t)) return false;
-    const all = (1 << engine.pAlts[t]) - 1;
-    return (this.asleep[d * MAX_THREADS + t] & all) !== all;
+    const mask = this.masked(d, t);
+    return mask === 0 || mask !== (1 << pAlts[t]) - 1;
   }
 
   alternative(): number {
-    return this.tree.alt[this.node[this.engine.depth]];
+    return this.tree.alt[this.tables.node[this.engine.depth]];
   }
 
   recorded(d: number): void {
-    if (d + 2 >= this.depths) this.grow();
-    this.raceStart[d] = this.raceCount;
+    const { tables } = this;
+    const { log } = this.engine;
+    if (d + 2 >= tables.depths) tables.grow();
     this.recording = d;
     this.races.ofEvent(d, this.sinkEvent);
-    this.raceStart[d + 1] = this.raceCount;
-    if (this.engine.log.barrier[d] === 1) this.rememberBlocked(d);
-    this.inheritSleep(d);
+    tables.raceStart[d + 1] = this.raceCount;
+    if (log.barrier[d] === 1) {
+      this.rememberBlocked(d);
+      tables.sleepers[d + 1] = 0;
+    } else if (tables.sleepers[d] === 0) tables.sleepers[d + 1] = 0;
+    else this.inheritSleep(d);
   }
 
   /** sleep[d+1]: who was asleep and commutes with event d stays asleep. */
   private inheritSleep(d: number): void {
     const { log } = this.engine;
-    const t = log.thr[d];
-    const from = d * MAX_THREADS;
-    const to = from + MAX_THREADS;
-    const barrier = log.barrier[d] === 1;
+    const { tables } = this;
+    const { sObj, sRd, sObj2, sRd2 } = tables;
+    let stay = tables.sleepers[d] & ~(1 << log.thr[d]);
     for (let q = 0; q < log.width; q++) {
-      const mask = this.asleep[from + q];
-      if (
-        mask === 0 ||
-        barrier ||
-        q === t ||
-        depends(
-          this.sObj[from + q],
-          this.sRd[from + q],
-          this.sObj2[from + q],
-          this.sRd2[from + q],
-          log.obj[d],
-          log.rd[d],
-          log.obj2[d],
-          log.rd2[d],
-        )
-      ) {
-        this.asleep[to + q] = 0;
+      if ((stay & (1 << q)) === 0) continue;
+      const from = d * MAX_THREADS + q;
+      const to = from + MAX_THREADS;
+      const [o, o2] = [log.obj[d], log.obj2[d]];
+      if (depends(sObj[from], sRd[from], sObj2[from], sRd2[from], o, log.rd[d], o2, log.rd2[d])) {
+        stay &= ~(1 << q);
         continue;
       }
-      this.asleep[to + q] = mask;
-      this.sObj[to + q] = this.sObj[from + q];
-      this.sRd[to + q] = this.sRd[from + q];
-      this.sObj2[to + q] = this.sObj2[from + q];
-      this.sRd2[to + q] = this.sRd2[from + q];
-      this.sAlts[to + q] = this.sAlts[from + q];
+      tables.asleep[to] = tables.asleep[from];
+      sObj[to] = sObj[from];
+      sRd[to] = sRd[from];
+      sObj2[to] = sObj2[from];
+      sRd2[to] = sRd2[from];
+      tables.sAlts[to] = tables.sAlts[from];
     }
-    for (let q = log.width; q < MAX_THREADS; q++) this.asleep[to + q] = 0;
+    tables.sleepers[d + 1] = stay;
   }
 
   private rememberBlocked(d: number): void {
@@ -271,9 +239,10 @@ export class Dpor implements Strategy {
     this.executions++;
     this.way = [];
     if (this.blockedSleep) this.sleepSetBlocked++;
-    const from = this.mutation.onlyNewRaces === true ? this.raceStart[this.keep] : 0;
+    const { raceStart, racePartner, raceExclusion, raceLater } = this.tables;
+    const from = this.mutation.onlyNewRaces === true ? raceStart[this.keep] : 0;
     for (let r = from; r < this.raceCount; r++)
-      this.insertEvent(this.racePartner[r], this.raceExclusion[r], this.raceLater[r]);
+      this.insertEvent(racePartner[r], raceExclusion[r], raceLater[r]);
     if (this.mutation.ignoreBlocked !== true) {
       for (const { blocked } of this.atBarrier) this.insertBlocked(blocked);
       this.forBlocked((blocked) => this.insertBlocked(blocked), -1);
@@ -283,44 +252,57 @@ export class Dpor implements Strategy {
 
   private backtrack(): void {
     const { log } = this.engine;
+    const { tables, tree } = this;
     for (let d = log.length - 1; d >= this.floor; d--) {
-      const parent = d === 0 ? ROOT : this.node[d - 1];
-      const t = log.thr[d];
-      this.tree.removeFirst(parent);
-      const at = d * MAX_THREADS + t;
-      this.asleep[at] |= 1 << log.alt[d];
-      this.sObj[at] = log.obj[d];
-      this.sRd[at] = log.rd[d];
-      this.sObj2[at] = log.obj2[d];
-      this.sRd2[at] = log.rd2[d];
-      this.sAlts[at] = log.alts[d];
-      if (this.tree.firstChild(parent) >= 0) {
-        this.keep = d;
-        return;
-      }
+      const parent = d === 0 ? ROOT : tables.node[d - 1];
+      tree.removeFirst(parent);
+      if (tree.firstChild(parent) < 0) continue;
+      this.explored(d);
+      this.keep = d;
+      return;
     }
+    this.finish();
+  }
+
+  /** What was done at depth d need not be done there again. */
+  private explored(d: number): void {
+    const { log } = this.engine;
+    const { tables } = this;
+    const t = log.thr[d];
+    const at = d * MAX_THREADS + t;
+    tables.asleep[at] = this.masked(d, t) | (1 << log.alt[d]);
+    tables.sleepers[d] |= 1 << t;
+    tables.sObj[at] = log.obj[d];
+    tables.sRd[at] = log.rd[d];
+    tables.sObj2[at] = log.obj2[d];
+    tables.sRd2[at] = log.rd2[d];
+    tables.sAlts[at] = log.alts[d];
+  }
+
+  private finish(): void {
+    if (!this.finished) giveBack(this.tables);
     this.finished = true;
   }
 
   // ---- insertion (5.3) ----
 
   private insertEvent(e: number, exclusion: readonly number[] | null, later: number): void {
-    const { log } = this.engine;
     this.collect(e, exclusion, later);
-    this.v.pushEvent(log, later);
+    this.tables.v.push(later);
     this.insert(e);
   }
 
   private insertBlocked(b: Blocked): void {
     this.collect(b.partner, b.exclusion, -1);
-    this.v.push(b.thr, 0, b.obj, b.rd, -1, 1, 1);
+    this.tables.v.push(this.engine.log.sketch(b.thr, b.obj, b.rd));
     this.insert(b.partner);
   }
 
   /** v without its last element: everything behind position i that does not happen after e (none of X). */
   private collect(i: number, exclusion: readonly number[] | null, later: number): void {
     const { log } = this.engine;
-    const { v, mutation } = this;
+    const { mutation } = this;
+    const { v } = this.tables;
     v.clear();
     const end = mutation.stopAtLater === true && later >= 0 ? later : log.length;
     for (let k = i + 1; k < end; k++) {
@@ -334,7 +316,7 @@ export class Dpor implements Strategy {
         !(k < later && log.happensBefore(k, later))
       )
         continue;
-      v.pushEvent(log, k);
+      v.push(k);
     }
   }
 
@@ -345,10 +327,10 @@ export class Dpor implements Strategy {
       return;
     }
     // What the tree here knows of the levels above is as old as the branch; the frontier has the last word.
-    const steps = stepsOf(this.v);
+    const steps = stepsOf(this.tables.v, this.engine.log);
     if (this.sent.has(keyOf(i, steps)) || !this.graft(i, false)) return;
     this.sent.add(keyOf(i, steps));
-    const asleep = [...this.asleep.subarray(i * MAX_THREADS, (i + 1) * MAX_THREADS)];
+    const asleep = Array.from({ length: MAX_THREADS }, (_, t) => this.masked(i, t));
     this.above.push({ depth: i, steps, asleep });
   }
 
@@ -382,12 +364,12 @@ export class Dpor implements Strategy {
     const levels: Level[] = [];
     for (let d = this.floor; d <= this.keep; d++) levels.push(this.levelAt(d));
     const below = this.tree.twigsBelow(this.runningAt(this.keep));
-    this.finished = true;
+    this.finish();
     return { levels, below };
   }
 
   private runningAt(d: number): number {
-    return this.tree.firstChild(d === 0 ? ROOT : this.node[d - 1]);
+    return this.tree.firstChild(d === 0 ? ROOT : this.tables.node[d - 1]);
   }
 
   private levelAt(d: number): Level {
@@ -397,18 +379,13 @@ export class Dpor implements Strategy {
   }
 
   private asleepAt(d: number): Asleep[] {
+    const { sObj, sRd, sObj2, sRd2, sAlts } = this.tables;
     const list: Asleep[] = [];
     for (let thr = 0; thr < MAX_THREADS; thr++) {
       const at = d * MAX_THREADS + thr;
-      const mask = this.asleep[at];
+      const mask = this.masked(d, thr);
       if (mask === 0) continue;
-      const [obj, rd, obj2, rd2, alts] = [
-        this.sObj[at],
-        this.sRd[at],
-        this.sObj2[at],
-        this.sRd2[at],
-        this.sAlts[at],
-      ];
+      const [obj, rd, obj2, rd2, alts] = [sObj[at], sRd[at], sObj2[at], sRd2[at], sAlts[at]];
       list.push({ step: { thr, alt: 0, obj, rd, obj2, rd2, alts }, mask });
     }
     return list;
@@ -416,43 +393,42 @@ export class Dpor implements Strategy {
 
   /** 1: something asleep at i has explored every continuation that v stands for. */
   private isCoveredBySleep(i: number): boolean {
-    const { v } = this;
-    for (let q = 0; q < this.engine.log.width; q++) {
-      const at = i * MAX_THREADS + q;
-      const mask = this.asleep[at];
-      if (mask === 0) continue;
-      let j = 0;
-      let dependent = false;
-      while (j < v.length && v.thr[j] !== q) {
-        if (
-          depends(
-            this.sObj[at],
-            this.sRd[at],
-            this.sObj2[at],
-            this.sRd2[at],
-            v.obj[j],
-            v.rd[j],
-            v.obj2[j],
-            v.rd2[j],
-          )
-        ) {
-          dependent = true;
-          break;
-        }
-        j++;
-      }
-      if (dependent) continue;
-      if (j < v.length) {
-        if ((mask & (1 << v.alt[j])) !== 0) return true;
-      } else if (mask === (1 << this.sAlts[at]) - 1) return true;
-    }
+    const sleepers = this.tables.sleepers[i];
+    if (sleepers === 0) return false;
+    for (let q = 0; q < this.engine.log.width; q++)
+      if ((sleepers & (1 << q)) !== 0 && this.isCoveredBy(i * MAX_THREADS + q, q)) return true;
     return false;
+  }
+
+  private isCoveredBy(at: number, q: number): boolean {
+    const { log } = this.engine;
+    const { v, asleep, sObj, sRd, sObj2, sRd2, sAlts } = this.tables;
+    const mask = asleep[at];
+    for (let j = 0; j < v.length; j++) {
+      const d = v.at[j];
+      if (log.thr[d] === q) return (mask & (1 << log.alt[d])) !== 0;
+      if (
+        depends(
+          sObj[at],
+          sRd[at],
+          sObj2[at],
+          sRd2[at],
+          log.obj[d],
+          log.rd[d],
+          log.obj2[d],
+          log.rd2[d],
+        )
+      )
+        return false;
+    }
+    return mask === (1 << sAlts[at]) - 1;
   }
 
   /** 2: walks down from the node before the race and appends what the tree does not have yet; true if it did. */
   private graft(i: number, append = true): boolean {
-    const { tree, v } = this;
-    const start = i === 0 ? ROOT : this.node[i - 1];
+    const { tree } = this;
+    const { v, node } = this.tables;
+    const start = i === 0 ? ROOT : node[i - 1];
     let p = start;
     for (;;) {
       let c = tree.firstChild(p);
@@ -479,10 +455,14 @@ export class Dpor implements Strategy {
 
   /** Position in v of the node's event if v can start with it; else NO_MATCH, or COVERED if v is silent on it. */
   private match(node: number): number {
-    const { tree, v } = this;
+    const { tree } = this;
+    const { log } = this.engine;
+    const { v } = this.tables;
+    const t = tree.thr[node];
     for (let j = 0; j < v.length; j++) {
-      if (v.thr[j] === tree.thr[node]) return v.alt[j] === tree.alt[node] ? j : NO_MATCH;
-      if (tree.dependsOn(node, v, j)) return NO_MATCH;
+      const d = v.at[j];
+      if (log.thr[d] === t) return log.alt[d] === tree.alt[node] ? j : NO_MATCH;
+      if (tree.dependsOn(node, log, d)) return NO_MATCH;
     }
     return COVERED;
   }
@@ -496,35 +476,18 @@ export class Dpor implements Strategy {
     const alts = tree.alts[node];
     if (alts === 1) return true;
     if (this.mutation.choiceNeverCovers === true) return false;
-    let mask = i >= 0 ? this.asleep[i * MAX_THREADS + tree.thr[node]] : 0;
+    let mask = i >= 0 ? this.masked(i, tree.thr[node]) : 0;
     for (let c = tree.firstChild(parent); c >= 0; c = tree.nextSibling(c))
       if (tree.thr[c] === tree.thr[node]) mask |= 1 << tree.alt[c];
     return mask === (1 << alts) - 1;
   }
 
   private appendChain(p: number): void {
-    const { tree, v } = this;
+    const { tree } = this;
+    const { v } = this.tables;
     let parent = p;
-    for (let j = 0; j < v.length; j++)
-      parent = tree.append(
-        parent,
-        v.thr[j],
-        v.alt[j],
-        v.obj[j],
-        v.rd[j],
-        v.obj2[j],
-        v.rd2[j],
-        v.alts[j],
-      );
+    for (let j = 0; j < v.length; j++) parent = tree.appendEvent(parent, this.engine.log, v.at[j]);
   }
-}
-
-/** Depths there is room for at first; most programs need no more. */
-const FIRST_DEPTHS = 256;
-
-function copyInto<T extends Int32Array | Uint8Array>(to: T, from: T): T {
-  to.set(from);
-  return to;
 }
 
 /** A reversal in a word: operations follow from who goes and how often. */

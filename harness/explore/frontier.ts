@@ -7,6 +7,7 @@
  * what is asleep for a branch are the siblings to its left, whether finished, running or waiting.
  */
 
+import type { EventLog } from '../machine/log.ts';
 import { HarnessBug } from '../machine/op.ts';
 import { depends, type Sequence } from './sequence.ts';
 
@@ -269,17 +270,14 @@ function twigOf(node: Node): Twig {
 }
 
 /** The steps of a sequence as data. */
-export function stepsOf(v: Sequence): Step[] {
-  const steps: Step[] = [];
-  for (let j = 0; j < v.length; j++)
-    steps.push({
-      thr: v.thr[j],
-      alt: v.alt[j],
-      obj: v.obj[j],
-      rd: v.rd[j],
-      obj2: v.obj2[j],
-      rd2: v.rd2[j],
-      alts: v.alts[j],
-    });
-  return steps;
+export function stepsOf(v: Sequence, log: EventLog): Step[] {
+  return v.at.slice(0, v.length).map((d) => ({
+    thr: log.thr[d],
+    alt: log.alt[d],
+    obj: log.obj[d],
+    rd: log.rd[d],
+    obj2: log.obj2[d],
+    rd2: log.rd2[d],
+    alts: log.alts[d],
+  }));
 }

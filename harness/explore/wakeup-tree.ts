@@ -3,8 +3,9 @@
  * as ordered trees of (thread, alternative, operation) in an arena of integers with a free list.
  */
 
+import type { EventLog } from '../machine/log.ts';
 import type { Level, Step, Twig } from './frontier.ts';
-import { depends, type Sequence } from './sequence.ts';
+import { depends } from './sequence.ts';
 
 export const ROOT = 0;
 const NIL = -1;
@@ -60,6 +61,20 @@ export class WakeupTree {
       this.next[last] = node;
     }
     return node;
+  }
+
+  /** Appends the event at position d as a last child and answers it. */
+  appendEvent(parent: number, log: EventLog, d: number): number {
+    return this.append(
+      parent,
+      log.thr[d],
+      log.alt[d],
+      log.obj[d],
+      log.rd[d],
+      log.obj2[d],
+      log.rd2[d],
+      log.alts[d],
+    );
   }
 
   /** Appends a step and what lies below it. */
@@ -131,17 +146,17 @@ export class WakeupTree {
     this.size--;
   }
 
-  /** Whether the operation of the node and the element j of v do not commute. */
-  dependsOn(node: number, v: Sequence, j: number): boolean {
+  /** Whether the operation of the node and the event at position d do not commute. */
+  dependsOn(node: number, log: EventLog, d: number): boolean {
     return depends(
       this.obj[node],
       this.rd[node],
       this.obj2[node],
       this.rd2[node],
-      v.obj[j],
-      v.rd[j],
-      v.obj2[j],
-      v.rd2[j],
+      log.obj[d],
+      log.rd[d],
+      log.obj2[d],
+      log.rd2[d],
     );
   }
 }

@@ -140,6 +140,19 @@ export class EventLog {
     return d;
   }
 
+  /** Writes down behind the last event what an operation with one outcome would be: its thread and its object. */
+  sketch(t: number, o: number, read: number): number {
+    const d = this.length;
+    thr[d] = t;
+    obj[d] = o;
+    rd[d] = read;
+    obj2[d] = NONE;
+    rd2[d] = 1;
+    alt[d] = 0;
+    alts[d] = 1;
+    return d;
+  }
+
   /** Forgets all events from position `keep` on. */
   truncate(keep: number): void {
     for (let d = this.length - 1; d >= keep; d--) {
