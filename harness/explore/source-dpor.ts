@@ -115,13 +115,15 @@ export class SourceDpor implements Strategy {
   private goBackFor(race: Race): void {
     this.collect(race);
     const { v } = this;
+    const { thr } = this.engine.log;
     let initials = 0;
     let first = -1;
     for (let j = 0; j < v.length; j++) {
       if (this.mutation.laterOnly === true && j < v.length - 1) continue;
       if (!this.isFirst(j)) continue;
-      initials |= 1 << v.thr[j];
-      if (first < 0) first = v.thr[j];
+      const t = thr[v.at[j]];
+      initials |= 1 << t;
+      if (first < 0) first = t;
     }
     const i = race.partner;
     if (first >= 0 && (initials & this.backtrack[i]) === 0) this.backtrack[i] |= 1 << first;
@@ -136,18 +138,18 @@ export class SourceDpor implements Strategy {
       exclusion === null
         ? log.happensBefore(partner, k)
         : exclusion.some((x) => x === k || (x < k && log.happensBefore(x, k)));
-    for (let k = partner + 1; k < later; k++) if (!isAfter(k)) v.pushEvent(log, k);
-    if (thr < 0) v.pushEvent(log, later);
-    else v.push(thr, 0, obj, rd, -1, 1, 1);
+    for (let k = partner + 1; k < later; k++) if (!isAfter(k)) v.push(k);
+    v.push(thr < 0 ? later : log.sketch(thr, obj, rd));
   }
 
   /** Whether v could start with its element j. */
   private isFirst(j: number): boolean {
-    const { v } = this;
-    for (let k = 0; k < j; k++) {
-      if (v.thr[k] === v.thr[j]) return false;
-      if (depends(v.obj[k], v.rd[k], v.obj2[k], v.rd2[k], v.obj[j], v.rd[j], v.obj2[j], v.rd2[j]))
-        return false;
+    const { thr, obj, rd, obj2, rd2 } = this.engine.log;
+    const { at } = this.v;
+    const b = at[j];
+    for (const a of at.slice(0, j)) {
+      if (thr[a] === thr[b]) return false;
+      if (depends(obj[a], rd[a], obj2[a], rd2[a], obj[b], rd[b], obj2[b], rd2[b])) return false;
     }
     return true;
   }
