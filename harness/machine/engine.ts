@@ -215,7 +215,6 @@ export class Engine {
     site: string,
     body: () => Kernel<void>,
   ): void {
-    // The last slot is where init publishes.
     if (t >= INIT_SLOT)
       throw new HarnessBug(`Cannot start "${name}": ${INIT_SLOT} threads is the limit`);
     this.slot[t] = LIVE_SLOT;
@@ -351,7 +350,7 @@ export class Engine {
   }
 
   /** True if firing the timer of thread t now moves virtual time while nothing else can run. */
-  private isBarrier(t: number): boolean {
+  isBarrier(t: number): boolean {
     return this.pKind[t] === Kind.FIRE && this.timers === 'idle' && this.deadline[t] > this.jiffies;
   }
 
@@ -383,10 +382,9 @@ export class Engine {
   }
 
   private disagree(d: number, t: number): never {
-    const { log } = this;
+    const expected = `${this.log.site[d]} of thread ${logThr[d]}`;
     throw new Nondeterminism(
-      `Nondeterminism at step ${d}: expected ${log.site[d]} of thread ${log.thr[d]}, ` +
-        `got ${pSite[t]} of thread ${t}`,
+      `Nondeterminism at step ${d}: expected ${expected}, got ${pSite[t]} of thread ${t}`,
     );
   }
 
