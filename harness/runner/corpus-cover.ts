@@ -4,7 +4,6 @@ import { checkHistory } from '../check/checks.ts';
 import { Coverage } from '../coverage/index.ts';
 import { metaOf } from '../program/meta.ts';
 import { compareSizes, sizeOf } from '../program/size.ts';
-import { profileOf } from '../program/arbitrary/index.ts';
 import { modelTarget } from '../target/model.ts';
 import type { CorpusProgram } from './corpus.ts';
 import { effortFor, search } from './fuzz-search.ts';
@@ -32,7 +31,7 @@ export class Measure {
   constructor(options: MeasureOptions) {
     this.#options = options;
     this.#target = modelTarget(options.kernel);
-    this.#effort = effortFor(profileOf(this.#target.selector), options.runs);
+    this.#effort = effortFor(options.runs);
   }
 
   features(program: CorpusProgram): string[] {
@@ -42,7 +41,6 @@ export class Measure {
       timers: metaOf(program.program, 'timers') === 'any' ? 'any' : 'idle',
       faults: 0,
       maxSteps: this.#options.maxSteps,
-      seed: 1,
       strategy: 'dpor',
       ignore: [],
       // Findings are features like others here: none is wanted for itself, so none ends the search.

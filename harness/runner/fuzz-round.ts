@@ -33,7 +33,7 @@ import {
   type Scouted,
   type Tried,
 } from './fuzz-order.ts';
-import { effortFor, search, type Effort } from './fuzz-search.ts';
+import { effortFor, search, type Effort, type Trial } from './fuzz-search.ts';
 import { findingProgram, programPath } from './save-finding.ts';
 
 /** Calls at the end of a sequential counterexample that are told step by step; what stands before stays in init. */
@@ -57,7 +57,7 @@ export class RoundRunner {
     this.halt = halt;
     this.target = modelTarget(options.kernel, { hz: options.hz });
     this.profile = profileOf(this.target.selector);
-    this.effort = effortFor(this.profile, options.runs);
+    this.effort = effortFor(options.runs);
     this.coverage = options.coverage === 'off' ? null : new Coverage();
   }
 
@@ -119,7 +119,9 @@ export class RoundRunner {
     if (!sure && this.isHalted(Halt.PROGRAMS)) return true;
     this.coverage?.begin();
     const uninteresting = (one: string): boolean => hunt.isKnown(one);
-    const behaviour = this.explore(program, uninteresting, this.effort, hunt, this.coverage);
+    const behaviour = this.explore(program, uninteresting, this.effort, hunt, {
+      coverage: this.coverage,
+    });
     const found = hunt.broken === null ? hunt.newOf(behaviour, this.options.ignore) : undefined;
     const { executions, complete } = behaviour;
     hunt.tried.push({ executions, complete, ...this.observed(program, hunt) });
@@ -140,7 +142,8 @@ export class RoundRunner {
   private shrink(program: Program, hunt: Hunt): boolean {
     const { target } = hunt;
     if (this.isHalted(Halt.SHRINKING) || hunt.spent > this.effort.budget) return true;
-    const behaviour = this.explore(program, (one) => one !== target, this.effort.again, hunt);
+    const { again } = this.effort;
+    const behaviour = this.explore(program, (one) => one !== target, again, hunt, { stops: true });
     hunt.spent += behaviour.executions;
     hunt.tell();
     const found = behaviour.findings.find((f) => signatureOf(f.finding) === target);
@@ -156,18 +159,19 @@ export class RoundRunner {
   private explore(
     program: Program,
     uninteresting: (signature: string) => boolean,
-    effort: Effort | Effort['again'],
+    trial: Trial,
     hunt: Hunt,
-    coverage: Coverage | null = null,
+    more: { readonly stops?: boolean; readonly coverage?: Coverage | null } = {},
   ): Behaviour {
+    const { stops = false, coverage = null } = more;
     const { options } = this;
-    const behaviour = search(this.target, program, effort, {
+    const behaviour = search(this.target, program, trial, {
       checks: checkHistory,
       timers: this.timersFor(program),
       faults: options.faults,
       maxSteps: options.maxSteps,
-      seed: options.seed,
       uninteresting,
+      ...(stops ? { stopAt: (one) => !uninteresting(one) } : {}),
       ignore: options.ignore,
       strategy: options.strategy,
       brief: true,
@@ -184,7 +188,7 @@ export class RoundRunner {
 
   /** What needs no concurrency ends up in init, which is not shown step by step: shown as a thread it is. */
   private withSteps(smallest: Smallest, hunt: Hunt): Smallest {
-    const { program, found } = smallest;
+    const { program } = smallest;
     if (program.threads.length > 0) return smallest;
     const made = program.init.findIndex((call) => {
       const spec = syscallOf(call.name);
@@ -194,18 +198,23 @@ export class RoundRunner {
     const at = Math.max(made < 0 ? init.length : made, init.length - CALLS_TOLD);
     if (at === init.length) return smallest;
     const told: Program = { ...program, init: init.slice(0, at), threads: [init.slice(at)] };
+    return this.lookAgain({ ...smallest, program: told }, this.effort.again, hunt) ?? smallest;
+  }
+
+  /** The finding in the program as a whole search shows it; null if that does not. */
+  private lookAgain({ program, found }: Smallest, trial: Trial, hunt: Hunt): Smallest | null {
     const signature = signatureOf(found.finding);
-    const others = (other: string): boolean => other !== signature;
-    const behaviour = this.explore(told, others, this.effort.again, hunt);
+    const behaviour = this.explore(program, (other) => other !== signature, trial, hunt);
     hunt.spent += behaviour.executions;
     const again = behaviour.findings.find((f) => signatureOf(f.finding) === signature);
-    return again === undefined
-      ? smallest
-      : { program: told, found: again, complete: behaviour.complete };
+    return again === undefined ? null : { program, found: again, complete: behaviour.complete };
   }
 
   private caught(hunt: Hunt, smallest: Smallest): Caught {
-    const { program, found: asFound, complete } = this.withSteps(smallest, hunt);
+    const told = this.withSteps(smallest, hunt);
+    // Shrinking stops where it sees the finding; what is told deserves to be explored to the end.
+    const whole = this.lookAgain(told, this.effort.last, hunt) ?? told;
+    const { program, found: asFound, complete } = whole;
     const { options } = this;
     const timers = this.timersFor(program);
     const how = { checks: checkHistory, timers, faults: options.faults };

@@ -1,19 +1,16 @@
-/** How one generated program is searched: exactly where that is affordable, else by samples. */
+/** How one generated program is searched: exactly where that is affordable, else by samples as well. */
 
 import { signatureOf } from '../history/history.ts';
-import type { KernelProfile } from '../program/arbitrary/index.ts';
 import type { Program } from '../program/program.ts';
 import type { ModelTarget } from '../target/model.ts';
 import type { Behaviour, RunOptions } from '../target/target.ts';
 
 /** Executions of one program. */
 export interface Trial {
-  /** Samples before anything else; what they find ends the trial. */
-  readonly before: number;
   /** Exact exploration, which is given up after so many. */
   readonly exact: number;
   /** Samples of a program that was given up. */
-  readonly after: number;
+  readonly samples: number;
 }
 
 /** Executions of the programs of a fuzzing run. */
@@ -22,31 +19,26 @@ export interface Effort extends Trial {
   readonly again: Trial;
   /** For shrinking one finding. */
   readonly budget: number;
+  /** For what it was shrunk to: that is told, so it is worth a longer look. */
+  readonly last: Trial;
 }
 
 /** Executions of a sampled program: what exact exploration could not finish. */
-const SAMPLED_RUNS = 200;
+const SAMPLES_PER_PROGRAM = 60;
 
-/**
- * What a kernel's programs are worth. Those with AIO have workers, timers and an exit beside their threads: few are
- * explored exactly, so samples come first, and shrinking has an end.
- */
-export function effortFor(profile: KernelProfile, exact: number): Effort {
-  if (profile.aio.share === 0) {
-    const trial = { before: 0, exact, after: SAMPLED_RUNS };
-    return { ...trial, again: trial, budget: Infinity };
-  }
+/** What a program is worth if it is explored exactly up to so many executions. */
+export function effortFor(exact: number): Effort {
   return {
-    before: 80,
-    exact: Math.min(exact, 500),
-    after: 120,
-    again: { before: 40, exact: Math.min(exact, 150), after: 40 },
-    budget: 10_000,
+    exact,
+    samples: SAMPLES_PER_PROGRAM,
+    again: { exact: exact >> 1, samples: SAMPLES_PER_PROGRAM >> 1 },
+    budget: 5000,
+    last: { exact: 5 * exact, samples: SAMPLES_PER_PROGRAM },
   };
 }
 
 /** What the whole run has in common. */
-export interface SearchOptions extends RunOptions {
+export interface SearchOptions extends Omit<RunOptions, 'seed'> {
   /** For the exact part; a sampling strategy is for everything. */
   readonly strategy: string;
   /** Detectors to leave out. */
@@ -55,35 +47,32 @@ export interface SearchOptions extends RunOptions {
   readonly uninteresting: (signature: string) => boolean;
 }
 
-/** Searches a program; a function of its arguments alone. */
+/**
+ * Searches a program: a function of its arguments alone, so that a smaller program that does not fail never will.
+ * Samples are seeded by the program and not by the run.
+ */
 export function search(
   target: ModelTarget,
   program: Program,
   trial: Trial,
   options: SearchOptions,
 ): Behaviour {
-  const { ignore, strategy, uninteresting, ...common } = options;
-  if (strategy !== 'dpor' || trial.before === 0) {
-    const exact = target.run(program, { ...common, uninteresting, strategy, runs: trial.exact });
-    if (exact.complete || strategy !== 'dpor') return exact;
-    return both(
-      exact,
-      target.run(program, { ...common, uninteresting, strategy: 'pos', runs: trial.after }),
-    );
-  }
-  const wanted = (signature: string): boolean =>
-    !uninteresting(signature) && !ignore.some((detector) => signature.startsWith(`${detector} `));
-  const looking = { ...common, uninteresting, stopAt: wanted };
-  const done = (b: Behaviour): boolean =>
-    b.broken !== undefined || b.findings.some((f) => wanted(signatureOf(f.finding)));
-  const sampled = target.run(program, { ...looking, strategy: 'pos', runs: trial.before });
-  if (done(sampled)) return causesFirst(sampled);
-  const exact = target.run(program, { ...looking, strategy, runs: trial.exact });
-  const behaviour = both(exact, sampled);
-  if (exact.complete || done(exact)) return causesFirst(behaviour);
-  const again = { ...looking, strategy: 'random', runs: trial.after };
-  return causesFirst(both(behaviour, target.run(program, again)));
+  const { ignore, strategy, ...common } = options;
+  const isIgnored = (one: string): boolean => ignore.includes(one.slice(0, one.indexOf(' ')));
+  const uninteresting = (one: string): boolean => isIgnored(one) || options.uninteresting(one);
+  const run = (by: string, runs: number): Behaviour =>
+    target.run(program, { ...common, uninteresting, seed: SEED, strategy: by, runs });
+  const first = run(strategy, trial.exact);
+  const isEnough =
+    first.complete ||
+    first.broken !== undefined ||
+    strategy !== 'dpor' ||
+    (common.stopAt !== undefined && first.findings.length > 0);
+  return causesFirst(isEnough ? first : both(first, run('portfolio', trial.samples)));
 }
+
+/** Of the samples of every program: they differ by its hash. */
+const SEED = 1;
 
 /** What is wrong at a step itself, before what comes of it. */
 const CAUSES = /^(KASAN|DOUBLE-FREE|OOPS|LOCKDEP)/;

@@ -56,7 +56,7 @@ export class Exploration {
   private readonly sanitizers = shared;
   private readonly outcomes = new Map<string, Tally<Shown>>();
   private readonly ranker = new Ranker(engine.log);
-  private readonly findings = new FindingBook(this.ranker);
+  private readonly findings: FindingBook;
   /** Histories to which no check objected, and what they said of the others. */
   private readonly clean = new Set<string>();
   private readonly judged = new Map<string, readonly Finding[]>();
@@ -80,6 +80,7 @@ export class Exploration {
     this.entry = entry;
     this.options = options;
     this.hash = programHash(program);
+    this.findings = new FindingBook(this.ranker, options.uninteresting);
     this.confirmer = new Confirmer(run, program, shared, options.checks);
   }
 
@@ -259,7 +260,8 @@ export class Exploration {
   ): void {
     const known = this.outcomes.get(text);
     if (known !== undefined && ++known.times > 0 && order >= known.first.order) return;
-    const first = { text, records, history, times: 1, schedule: this.token(), order };
+    const schedule = this.options.brief === true ? '' : this.token();
+    const first = { text, records, history, times: 1, schedule, order };
     if (known === undefined) this.outcomes.set(text, { first, times: 1, since: this.executions });
     else known.first = first;
   }
@@ -294,7 +296,6 @@ export class Exploration {
   private confirmed(complete: boolean): FoundFinding[] {
     const list: FoundFinding[] = [];
     for (const of of this.findings.candidates()) {
-      if (this.options.uninteresting?.(of.signature) === true) continue;
       const shown = this.confirmer.best(of.noted);
       if (typeof shown === 'string') this.broken ??= shown;
       if (shown === null || typeof shown === 'string') continue;

@@ -14,6 +14,8 @@ export interface Noted {
 }
 
 interface Entry {
+  /** Nobody wants to hear of it: it is counted, and that is all. */
+  readonly muted: boolean;
   times: number;
   /** Number of the execution that met it first; 0 where there were several explorers, who have no common order. */
   since: number;
@@ -37,9 +39,12 @@ export interface Candidates {
 export class FindingBook {
   private readonly entries = new Map<string, Entry>();
   private readonly ranker: Ranker;
+  private readonly mute: (signature: string) => boolean;
 
-  constructor(ranker: Ranker) {
+  /** `mute` says of a signature, once, that nobody wants to hear of it. */
+  constructor(ranker: Ranker, mute: (signature: string) => boolean = () => false) {
     this.ranker = ranker;
+    this.mute = mute;
   }
 
   get size(): number {
@@ -56,6 +61,7 @@ export class FindingBook {
     const signature = signatureOf(finding);
     const known = this.entries.get(signature);
     const entry = known ?? {
+      muted: this.mute(signature),
       times: 0,
       since: execution,
       shown: null,
@@ -64,6 +70,7 @@ export class FindingBook {
     };
     if (known === undefined) this.entries.set(signature, entry);
     entry.times++;
+    if (entry.muted) return known === undefined;
     const place = finding.predicted === undefined ? 'shown' : 'predicted';
     const rank = this.ranker.below(entry[place]?.rank ?? null, finding.demand ?? null);
     if (this.ranker.guessed) entry.exact = false;
@@ -73,7 +80,8 @@ export class FindingBook {
 
   /** By signature. */
   candidates(): Candidates[] {
-    const all = [...this.entries].sort(([a], [b]) => (a < b ? -1 : 1));
+    const heard = [...this.entries].filter(([, { muted }]) => !muted);
+    const all = heard.sort(([a], [b]) => (a < b ? -1 : 1));
     return all.map(([signature, { times, since, shown, predicted, exact }]) => {
       const noted = [shown, predicted].filter((one) => one !== null);
       noted.sort((a, b) => compareRanks(a.rank, b.rank));
