@@ -446,6 +446,27 @@ t.test(
   },
 );
 
+t.test('samples say what they tell of the rest, in every report', async (t) => {
+  const sampling = ['--strategy', 'pos', '--runs', '40', '--seed', '1', '--target', 'model:2.6.20'];
+  const words = ['run', ...quick, '--cases', at('proofs'), 'two', ...sampling];
+  const all = await Promise.all([
+    lostwake(words),
+    ...['tap', 'json'].map((form) => lostwake([...words, '--reporter', form])),
+    lostwake(['explore', at('proofs', 'two.prog'), ...sampling]),
+  ]);
+  const seen = 'pos: 40 executions, \\d+ distinct traces?, at least \\d+ exist \\(Chao1\\)';
+  const before = [
+    'cover two on model:2.6.20: ',
+    '  coverage: "',
+    '"statement": "',
+    'model:2.6.20: ',
+  ];
+  for (const [k, { out }] of all.entries()) {
+    t.match(out, new RegExp(`${before[k]}${seen}; the chance that .* 0\\.\\d+ \\(Good-Turing\\)`));
+    t.notMatch(out, /\d ?%/);
+  }
+});
+
 t.test('no colour in pipes unless it is asked for', async (t) => {
   const words = ['run', '--cases', at('good'), 'one', ...quick];
   // oxlint-disable-next-line no-control-regex -- escape sequences are what this is about

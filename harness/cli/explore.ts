@@ -4,7 +4,7 @@ import { checkHistory } from '../check/checks.ts';
 import { signatureOf } from '../history/history.ts';
 import { counterexampleText } from '../report/counterexample.ts';
 import { openCatalog } from '../runner/catalog.ts';
-import { searchText } from '../runner/execute.ts';
+import { progressText, searchText } from '../runner/coverage-text.ts';
 import { replayCommand } from '../runner/job.ts';
 import { metaValue } from '../runner/load-case.ts';
 import { hzFor, optionsFor, type Overrides } from '../runner/run-options.ts';
@@ -81,13 +81,19 @@ async function exploreOn(
   const started = performance.now();
   const options = { ...optionsFor(one.program, overrides, name === 'host'), checks: checkHistory };
   const sharing = sharingOf(line, overrides, name);
-  const behaviour = await runOn(target, one, sharing, hz, {
+  let [late, base] = [false, -1];
+  const ran = await runOn(target, one, sharing, hz, {
     ...options,
-    interrupted: (executions) => {
-      progress.tell(() => `${one.word} on ${name}: ${executions} executions`);
-      return place.interrupt.signal !== null || performance.now() - started > limit;
+    interrupted: (executions, now) => {
+      const spent = performance.now() - started;
+      // What a checkpoint brought along took no time.
+      if (base < 0) base = executions;
+      progress.tell(() => `${one.word} on ${name}: ${progressText(now(), base, spent)}`);
+      late ||= spent > limit;
+      return place.interrupt.signal !== null || late;
     },
   });
+  const behaviour = late && !ran.complete ? { ...ran, incomplete: `time ${limit / 1000} s` } : ran;
   progress.clear();
   const { broken } = behaviour;
   if (broken === undefined || behaviour.executions > 0)
@@ -158,8 +164,7 @@ async function runOn(
 }
 
 function printBehaviour(b: Behaviour, strategy: string, place: Place): void {
-  const how = b.target === 'host' ? `${b.executions} real runs` : searchText(b, strategy);
-  place.out.line(`${b.target}: ${how}`);
+  place.out.line(`${b.target}: ${searchText(b, strategy)}`);
   for (const o of b.outcomes) {
     const text = o.text === '' ? '(nothing is named)' : o.text;
     place.out.line(

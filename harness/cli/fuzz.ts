@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { coverageText } from '../coverage/index.ts';
 import type { Bounds } from '../program/arbitrary/index.ts';
+import { counted } from '../explore/statistics.ts';
 import { counterexampleText } from '../report/counterexample.ts';
 import { loadKnownBugs } from '../runner/bug-index.ts';
 import { openCatalog } from '../runner/catalog.ts';
@@ -190,10 +191,17 @@ function findingText(f: FuzzFinding): string {
   return `\n${head}\n${counterexampleText(f.view, textWidth())}`;
 }
 
+/** What is not said of the traces that were not met: how many they are. */
+function sampledText({ programs, unseen }: NonNullable<FuzzResult['sampled']>): string {
+  const chance = unseen === 0 ? 'too small to tell' : `about ${Number(unseen.toPrecision(2))}`;
+  return `${counted(programs, 'program')} sampled: the chance that one more execution is a new trace is ${chance} on average (Good-Turing)`;
+}
+
 function summary(r: FuzzResult): string {
   const covered = `${r.complete} of ${r.programs} programs explored completely, the others sampled; ${r.executions} executions`;
   const lines = ['', `${r.findings.length} findings (stopped: ${r.stopped}); ${covered}`];
   if (r.coverage !== null) lines.push(`covered: ${coverageText(r.coverage.counts)}`);
+  if (r.sampled !== null) lines.push(sampledText(r.sampled));
   for (const f of r.findings)
     lines.push(`  ${f.signature}${f.ids.length === 0 ? '' : ` (${f.ids.join(' ')})`}`);
   // Last, so that it is what stands above the prompt.

@@ -196,6 +196,27 @@ export class Dpor implements Strategy {
     else this.inheritSleep(d);
   }
 
+  /** Whether what q has asleep at depth d stays so behind event d. */
+  private staysAsleep(d: number, q: number): boolean {
+    const { log } = this.engine;
+    const at = d * MAX_THREADS + q;
+    return (
+      this.asleep[at] !== 0 &&
+      log.barrier[d] !== 1 &&
+      q !== log.thr[d] &&
+      !depends(
+        this.sObj[at],
+        this.sRd[at],
+        this.sObj2[at],
+        this.sRd2[at],
+        log.obj[d],
+        log.rd[d],
+        log.obj2[d],
+        log.rd2[d],
+      )
+    );
+  }
+
   /** sleep[d+1]: who was asleep and commutes with event d stays asleep. */
   private inheritSleep(d: number): void {
     const { log } = this.engine;
@@ -366,6 +387,35 @@ export class Dpor implements Strategy {
     const below = this.tree.twigsBelow(this.runningAt(this.keep));
     this.finish();
     return { levels, below };
+  }
+
+  /**
+   * Share of what is to be explored that is behind us, as far as the tree is known (exploration.md 15): of the
+   * siblings on every level those that are finished. Between executions only.
+   */
+  done(): number {
+    if (this.finished) return 1;
+    let done = 0;
+    let share = 1;
+    for (let d = this.floor; d <= this.keep && this.executions > 0; d++) {
+      const behind = this.finishedAt(d);
+      let known = behind;
+      for (let c = this.runningAt(d); c >= 0; c = this.tree.nextSibling(c)) known++;
+      done += (share * behind) / known;
+      share /= known;
+    }
+    return done;
+  }
+
+  /** Alternatives that were explored on level d: what is asleep there and was not so from the level above. */
+  private finishedAt(d: number): number {
+    let n = 0;
+    for (let q = 0; q < MAX_THREADS; q++) {
+      const at = d * MAX_THREADS + q;
+      const inherited = d > 0 && this.staysAsleep(d - 1, q) ? this.asleep[at - MAX_THREADS] : 0;
+      for (let left = this.asleep[at] & ~inherited; left !== 0; left &= left - 1) n++;
+    }
+    return n;
   }
 
   private runningAt(d: number): number {

@@ -153,6 +153,35 @@ export class Frontier {
     this.finish(lease);
   }
 
+  /**
+   * Share of what is to be explored that is behind everybody, as far as the tree is known; `doneBelow` answers that of
+   * a branch somebody explores.
+   */
+  done(running: readonly Lease[], doneBelow: (lease: Lease) => number): number {
+    if (this.finished) return 1;
+    const waiting = new Set(this.waiting.map((path) => path.at(-1) ?? this.root));
+    const leases = new Map(running.map((lease) => [lease.path.at(-1) ?? this.root, lease]));
+    const share = (node: Node, inherited: readonly Asleep[]): number => {
+      const lease = leases.get(node);
+      if (lease !== undefined) return doneBelow(lease);
+      if (waiting.has(node)) return 0;
+      if (node.children.length === 0) return 1;
+      // What fell asleep here was explored before the node came to be shared.
+      let done = alternativesIn(node.asleep, inherited);
+      const known = done + node.children.length;
+      const asleep = [...inherited, ...node.asleep];
+      for (const child of node.children) {
+        done += share(
+          child,
+          asleep.filter(({ step }) => commute(step, child.step)),
+        );
+        asleep.push({ step: child.step, mask: 1 << child.step.alt });
+      }
+      return done / known;
+    };
+    return share(this.root, []);
+  }
+
   /** Everything that is left to do, as plain data. Nobody must be exploring. */
   save(): SavedNode {
     if (this.running > 0) throw new HarnessBug('Cannot save a frontier while somebody explores');
@@ -251,6 +280,21 @@ function matchStep(step: Step, v: readonly Step[]): number {
 
 function dependent(a: Step, b: Step): boolean {
   return depends(a.obj, a.rd, a.obj2, a.rd2, b.obj, b.rd, b.obj2, b.rd2);
+}
+
+function commute(a: Step, b: Step): boolean {
+  return a.thr !== b.thr && !dependent(a, b);
+}
+
+/** How many alternatives are asleep that were not inherited. */
+function alternativesIn(asleep: readonly Asleep[], inherited: readonly Asleep[]): number {
+  let n = 0;
+  for (const { step, mask } of asleep) {
+    let left = mask;
+    for (const other of inherited) if (other.step.thr === step.thr) left &= ~other.mask;
+    for (; left !== 0; left &= left - 1) n++;
+  }
+  return n;
 }
 
 /** Whether every alternative of the step has a child or is asleep. */

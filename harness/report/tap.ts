@@ -77,7 +77,10 @@ function skip(runs: readonly RunResult[]): string {
 /** What a reader needs to see; null for a plain pass or skip. Keys in one order. */
 function diagnostic(result: CaseResult, run: RunResult): object | null {
   if (run.verdict === 'CONF') return null;
-  if (run.verdict === 'PASS') return proofOf(run);
+  if (run.verdict === 'PASS') {
+    const all = { ...coverageOf(run), ...proofOf(run) };
+    return Object.keys(all).length > 0 ? all : null;
+  }
   const details: Record<string, unknown> = {
     status: run.verdict,
     at: {
@@ -96,7 +99,7 @@ function diagnostic(result: CaseResult, run: RunResult): object | null {
     message: plain(line.message),
     ...(line.finding === undefined ? {} : { finding: plain(line.finding) }),
   }));
-  Object.assign(details, proofOf(run));
+  Object.assign(details, coverageOf(run), proofOf(run));
   if (run.counterexample !== undefined) {
     const lines = counterexampleLines(run.counterexample, 100).map((line) => plain(line).slice(2));
     const left = lines.length - INTERLEAVING_LINES;
@@ -105,6 +108,12 @@ function diagnostic(result: CaseResult, run: RunResult): object | null {
   }
   if (run.replay !== undefined) details['replay'] = plain(run.replay);
   return details;
+}
+
+/** What was covered where a model was not explored to the end: a sample passes, and proves nothing. */
+function coverageOf(run: RunResult): { readonly coverage: string } | null {
+  if (run.target === 'host' || run.coverage === undefined || run.coverage.complete) return null;
+  return { coverage: plain(run.coverage.statement) };
 }
 
 /** What a proof covers, and the execution that met each finding first; null for what is none. */

@@ -114,7 +114,7 @@ function oneLine(text: string): string {
   return text.replace(/\s*\n\s*/g, '; ');
 }
 
-/** Warnings, known failures, and reasons of runs that were not made. */
+/** Warnings, known failures, what was covered in part, and reasons of runs that were not made. */
 function remarks(report: RunReport, paint: Paint): string[] {
   const lines: string[] = [];
   const reasons = new Map<string, number>();
@@ -134,10 +134,30 @@ function remarks(report: RunReport, paint: Paint): string[] {
       }
     }
   }
+  lines.push(...partly(report));
   for (const [reason, times] of reasons) {
     lines.push(`${paint(styleOf('CONF'), 'CONF')} ${counted(times, 'run')}: ${plain(reason)}`);
   }
   return lines;
+}
+
+/** What is said of explorations that were no complete ones, as far as there is room. */
+function partly(report: RunReport): string[] {
+  const lines = report.cases.flatMap(({ runs }) =>
+    runs.flatMap(({ caseId, row, target, coverage }) =>
+      target === 'host' || coverage === undefined || coverage.complete
+        ? []
+        : [
+            plain(
+              `cover ${caseId}${row === '' ? '' : `/${row}`} on ${target}: ${coverage.statement}`,
+            ),
+          ],
+    ),
+  );
+  const left = lines.length - SHOWN_IN_FULL;
+  return left <= 0
+    ? lines
+    : [...lines.slice(0, SHOWN_IN_FULL), `cover ${counted(left, 'more run')}: see the json report`];
 }
 
 function summaryLines(report: RunReport, paint: Paint): string[] {

@@ -22,7 +22,13 @@ export const Signal = {
   SURRENDER: 3,
   /** Executions after which everybody gives back what is left. */
   LIMIT: 4,
+  /** From here on, by lane: how much of its branch is explored, of `WHOLE`. */
+  DONE: 5,
 } as const;
+
+export const WHOLE = 2 ** 30;
+/** Executions after which a lane says how far it is. */
+const TELL_EVERY = 32;
 
 export interface BranchStart {
   readonly kernel: string;
@@ -31,6 +37,8 @@ export interface BranchStart {
   /** Without functions: a thread has checks of its own. */
   readonly options: Omit<RunOptions, 'checks' | 'uninteresting' | 'interrupted'>;
   readonly signals: Int32Array;
+  /** Number of this thread. */
+  readonly lane: number;
 }
 
 /** What a thread is told. */
@@ -53,6 +61,8 @@ export type BranchMessage =
     }
   /** Nothing is left of the branch, or `stopped`. */
   | { readonly kind: 'done'; readonly stopped: boolean }
+  /** Something was found that this thread had not found before. */
+  | { readonly kind: 'found'; readonly signatures: readonly string[] }
   | { readonly kind: 'part'; readonly part: Part };
 
 /** Reversals that are sent together, unless somebody waits. */
@@ -72,7 +82,7 @@ function serve(port: NonNullable<typeof parentPort>): void {
   });
   port.on('message', (order: BranchOrder) => {
     if (order.kind === 'report') say({ kind: 'part', part: exploration.part() });
-    else explore(exploration, order.branch, start.signals, say);
+    else explore(exploration, order.branch, start, say);
   });
   say({ kind: 'ready' });
 }
@@ -80,11 +90,14 @@ function serve(port: NonNullable<typeof parentPort>): void {
 function explore(
   exploration: Exploration,
   branch: Branch,
-  signals: Int32Array,
+  { signals, lane }: BranchStart,
   say: (message: BranchMessage) => void,
 ): void {
   let reversals: Reversal[] = [];
   let surrendered = false;
+  let findings = exploration.found;
+  let own = 0;
+  Atomics.store(signals, Signal.DONE + lane, 0);
   const flush = (): void => {
     if (reversals.length > 0) say({ kind: 'above', reversals });
     reversals = [];
@@ -92,6 +105,12 @@ function explore(
   const complete = exploration.branch(branch, (explorer: Dpor) => {
     const executions = Atomics.add(signals, Signal.EXECUTIONS, 1) + 1;
     const enough = executions >= Atomics.load(signals, Signal.LIMIT);
+    if (own++ % TELL_EVERY === 0)
+      Atomics.store(signals, Signal.DONE + lane, Math.floor(explorer.done() * WHOLE));
+    if (exploration.found > findings) {
+      say({ kind: 'found', signatures: exploration.signatures().slice(findings) });
+      findings = exploration.found;
+    }
     reversals.push(...explorer.takeAbove());
     surrendered = enough || Atomics.load(signals, Signal.SURRENDER) !== 0;
     const wanted = Atomics.load(signals, Signal.WANTED) > 0;

@@ -2,11 +2,19 @@
 
 import { checkHistory } from '../check/checks.ts';
 import { judge, type Judgement } from '../check/expect.ts';
+import { leastTraces, unseenMass, type Sample } from '../explore/statistics.ts';
 import { signatureOf } from '../history/history.ts';
 import type { CounterexampleView } from '../history/counterexample.ts';
 import type { Behaviour } from '../target/target.ts';
+import { searchText } from './coverage-text.ts';
 import { replayCommand, type Job, type JobControl } from './job.ts';
-import { settle, type Coverage, type ResultLine, type RunResult } from './result.ts';
+import {
+  settle,
+  type Coverage,
+  type ResultLine,
+  type RunResult,
+  type SampleEstimate,
+} from './result.ts';
 import { hzFor, optionsFor, timeLimitFor } from './run-options.ts';
 import { identityOf, type ExplainingTarget, type TargetCatalog } from './targets.ts';
 import { messageOf, UsageError } from './usage-error.ts';
@@ -88,7 +96,7 @@ function judged(job: Job, target: ExplainingTarget, behaviour: Behaviour): RunRe
     ...named(job),
     verdict,
     lines,
-    coverage: coverageOf(behaviour),
+    coverage: coverageOf(behaviour, job.overrides.strategy ?? 'dpor'),
     ...(job.prove ? { proof: true } : {}),
   };
   if (verdict !== 'FAIL') return result;
@@ -154,18 +162,21 @@ function explained(
   });
 }
 
-/** `dpor, complete: 27 traces`. */
-export function searchText(behaviour: Behaviour, strategy: string): string {
-  const count = `${behaviour.executions} executions`;
-  if (behaviour.complete) return `${strategy}, complete: ${behaviour.traces} traces, ${count}`;
-  return `${strategy}, incomplete (${behaviour.incomplete ?? 'stopped'}): ${count}`;
+/** The numbers of a behaviour, without its runs. */
+export function coverageOf(behaviour: Behaviour, strategy: string): Coverage {
+  const { executions, traces, complete, incomplete, sample } = behaviour;
+  const statement = searchText(behaviour, strategy);
+  const coverage = { executions, traces, outcomes: behaviour.outcomes.length, complete, statement };
+  return {
+    ...coverage,
+    ...(incomplete === undefined ? {} : { incomplete }),
+    ...(sample === undefined ? {} : { sample: estimateOf(sample) }),
+  };
 }
 
-/** The numbers of a behaviour, without its runs. */
-export function coverageOf(behaviour: Behaviour): Coverage {
-  const { executions, traces, complete, incomplete } = behaviour;
-  const coverage = { executions, traces, outcomes: behaviour.outcomes.length, complete };
-  return incomplete === undefined ? coverage : { ...coverage, incomplete };
+function estimateOf(sample: Sample): SampleEstimate {
+  const [atLeast, unseen] = [leastTraces(sample), unseenMass(sample)];
+  return { once: sample.once, twice: sample.twice, atLeast, unseen };
 }
 
 function named(job: Pick<Job, 'caseId' | 'row' | 'target'>) {

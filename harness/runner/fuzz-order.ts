@@ -69,6 +69,8 @@ export interface Observed {
 export interface Tried extends Observed {
   readonly executions: number;
   readonly complete: boolean;
+  /** Of one that was sampled: the chance that one more execution is a new trace, by Good and Turing. */
+  readonly unseen?: number;
 }
 
 /** What was seen of the programs of an order. */

@@ -7,6 +7,7 @@ import * as fc from 'fast-check';
 import { makesDescriptors, syscallOf } from '../abi/index.ts';
 import { checkHistory } from '../check/checks.ts';
 import { mixSeed } from '../explore/prng.ts';
+import { unseenMass } from '../explore/statistics.ts';
 import { signatureOf } from '../history/history.ts';
 import { Coverage } from '../coverage/index.ts';
 import {
@@ -123,8 +124,7 @@ export class RoundRunner {
       coverage: this.coverage,
     });
     const found = hunt.broken === null ? hunt.newOf(behaviour, this.options.ignore) : undefined;
-    const { executions, complete } = behaviour;
-    hunt.tried.push({ executions, complete, ...this.observed(program, hunt) });
+    hunt.tried.push({ ...triedOf(behaviour), ...this.observed(program, hunt) });
     if (found !== undefined) hunt.aim(program, found, behaviour.complete);
     hunt.tell();
     return found === undefined;
@@ -248,6 +248,15 @@ export class RoundRunner {
       replay,
     };
   }
+}
+
+function triedOf({
+  executions,
+  complete,
+  sample,
+}: Behaviour): Pick<Tried, 'executions' | 'complete' | 'unseen'> {
+  const unseen = complete || sample === undefined ? null : unseenMass(sample);
+  return unseen === null ? { executions, complete } : { executions, complete, unseen };
 }
 
 /** Calls of a program, init included. */

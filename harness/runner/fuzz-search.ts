@@ -93,10 +93,12 @@ function both(first: Behaviour, second: Behaviour): Behaviour {
   const signatures = new Set(first.findings.map((f) => signatureOf(f.finding)));
   const more = second.findings.filter((f) => !signatures.has(signatureOf(f.finding)));
   const broken = first.broken ?? second.broken;
+  const sample = second.sample ?? first.sample;
   return {
     ...first,
     executions: first.executions + second.executions,
     findings: [...first.findings, ...more],
     ...(broken === undefined ? {} : { broken }),
+    ...(sample === undefined ? {} : { sample }),
   };
 }

@@ -66,6 +66,8 @@ export interface FuzzResult {
   readonly executions: number;
   /** Programs whose every schedule was visited. */
   readonly complete: number;
+  /** Programs that were sampled, and the mean chance that one more execution of them is a new trace; null for none. */
+  readonly sampled: { readonly programs: number; readonly unseen: number } | null;
   readonly findings: readonly FuzzFinding[];
   /** What all programs showed together; null if nobody looked. */
   readonly coverage: FuzzCoverage | null;
@@ -121,6 +123,8 @@ class Fuzzer {
   #programs = 0;
   #executions = 0;
   #complete = 0;
+  #sampled = 0;
+  #unseen = 0;
   #broken: string | undefined;
   #ended = false;
   #finish: () => void = () => undefined;
@@ -160,6 +164,10 @@ class Fuzzer {
       programs: this.#programs,
       executions: this.#executions,
       complete: this.#complete,
+      sampled:
+        this.#sampled === 0
+          ? null
+          : { programs: this.#sampled, unseen: this.#unseen / this.#sampled },
       findings: this.#findings,
       coverage: this.#coverage(),
       stopped: this.#whyStopped(),
@@ -268,7 +276,11 @@ class Fuzzer {
     if (generated) this.#rounds += 1;
     this.#programs += tried.length;
     this.#executions += spent;
-    for (const { executions, complete } of tried) {
+    for (const { executions, complete, unseen } of tried) {
+      if (unseen !== undefined) {
+        this.#sampled += 1;
+        this.#unseen += unseen;
+      }
       this.#executions += executions;
       if (complete) this.#complete += 1;
     }

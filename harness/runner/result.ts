@@ -39,6 +39,20 @@ export interface Coverage {
   readonly complete: boolean;
   /** Which bound was met; absent if complete. */
   readonly incomplete?: string;
+  /** What was covered, in words. */
+  readonly statement: string;
+  /** Of samples: what they say of the traces that were not met. */
+  readonly sample?: SampleEstimate;
+}
+
+export interface SampleEstimate {
+  /** Traces that were met exactly once, and exactly twice. */
+  readonly once: number;
+  readonly twice: number;
+  /** Chao1: traces that exist at least, as far as the sample tells; null if no trace was met again. */
+  readonly atLeast: number | null;
+  /** Good-Turing: the chance that one more execution is a new trace; null for no execution. */
+  readonly unseen: number | null;
 }
 
 /** One row of a case on one target. */

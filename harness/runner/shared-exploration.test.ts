@@ -6,8 +6,9 @@ import { Frontier } from '../explore/frontier.ts';
 import { signatureOf } from '../history/history.ts';
 import { parseProgram } from '../program/index.ts';
 import { modelTarget } from '../target/model.ts';
-import type { Behaviour } from '../target/target.ts';
+import type { Behaviour, Progress } from '../target/target.ts';
 import { Checkpoint } from './checkpoint.ts';
+import { progressText, searchText } from './coverage-text.ts';
 import { exploreShared } from './shared-exploration.ts';
 
 const CASES: readonly (readonly [name: string, kernel: string])[] = [
@@ -84,12 +85,27 @@ t.test('an exploration on two threads says what it says on one', async (t) => {
 
 t.test('a shared exploration that is interrupted says so and keeps what it has', async (t) => {
   const program = parseProgram(THREE_WAITERS, 'three waiters');
-  const options = { checks: checkHistory, interrupted: (n: number) => n > 20 };
+  const looks: Progress[] = [];
+  const interrupted = (n: number, progress: () => Progress): boolean => {
+    looks.push(progress());
+    return n > 20;
+  };
+  const options = { checks: checkHistory, interrupted };
   const kernel = '2.6.20';
   const some = await exploreShared({ kernel, hz: undefined, program, options, jobs: 2 });
   t.ok(some.executions > 20);
   t.equal(some.complete, false);
   t.equal(some.incomplete, 'stopped');
+  const { done = -1, executions } = looks.at(-1) ?? { executions: 0 };
+  t.ok(executions > 20 && done > 0 && done < 0.1, `${done} of the known tree is behind it`);
+  t.match(
+    progressText(looks[looks.length - 1], 0, 0),
+    /executions, \d+ traces, about 10\^[2-7] to go, /,
+  );
+  t.match(
+    searchText(some, 'dpor'),
+    /distinct traces; the known part .* suggests about 10\^[2-7] more$/,
+  );
 });
 
 t.test('an exploration that is interrupted again and again comes to the same end', async (t) => {

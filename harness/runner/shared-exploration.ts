@@ -8,8 +8,14 @@ import { Frontier, type Lease } from '../explore/frontier.ts';
 import type { Program } from '../program/program.ts';
 import { modelTarget } from '../target/model.ts';
 import { mergeParts, type Part } from '../target/part.ts';
-import type { Behaviour, RunOptions } from '../target/target.ts';
-import { Signal, type BranchMessage, type BranchOrder, type BranchStart } from './branch-worker.ts';
+import type { Behaviour, Progress, RunOptions } from '../target/target.ts';
+import {
+  Signal,
+  WHOLE,
+  type BranchMessage,
+  type BranchOrder,
+  type BranchStart,
+} from './branch-worker.ts';
 import type { Checkpoint } from './checkpoint.ts';
 
 export interface SharedRequest {
@@ -45,7 +51,8 @@ export async function exploreShared(request: SharedRequest): Promise<Behaviour> 
 
 class SharedExploration {
   readonly #request: SharedRequest;
-  readonly #signals = new Int32Array(new SharedArrayBuffer(5 * Int32Array.BYTES_PER_ELEMENT));
+  readonly #signals: Int32Array;
+  readonly #signatures = new Set<string>();
   readonly #frontier = new Frontier();
   readonly #lanes: Lane[] = [];
   /** What was seen before this exploration was resumed. */
@@ -60,6 +67,8 @@ class SharedExploration {
 
   constructor(request: SharedRequest) {
     this.#request = request;
+    const integers = Signal.DONE + request.jobs;
+    this.#signals = new Int32Array(new SharedArrayBuffer(integers * Int32Array.BYTES_PER_ELEMENT));
   }
 
   async run(): Promise<Behaviour> {
@@ -69,6 +78,7 @@ class SharedExploration {
     if (saved !== null) {
       this.#frontier.restore(saved.frontier);
       this.#before = [saved.part];
+      for (const { key } of saved.part.findings) this.#signatures.add(key);
       Atomics.store(this.#signals, Signal.EXECUTIONS, saved.part.executions);
     }
     const watch = setInterval(() => this.#look(), LOOK_EVERY);
@@ -84,7 +94,7 @@ class SharedExploration {
     }
     const target = modelTarget(kernel, hz === undefined ? {} : { hz });
     const why = this.#whyIncomplete();
-    const behaviour = target.exploration(program, options).join(this.#parts(), why);
+    const behaviour = target.exploration(program, options).join(this.#parts(), why, this.#done());
     // Not before: a kill in the meantime would leave neither a result nor what it comes from.
     if (this.#frontier.finished) checkpoint?.remove();
     return behaviour;
@@ -104,7 +114,14 @@ class SharedExploration {
   #startLane(): Lane {
     const { kernel, hz, program, options } = this.#request;
     const { checks: _, uninteresting: _u, interrupted: _i, ...plain } = options;
-    const start: BranchStart = { kernel, hz, program, options: plain, signals: this.#signals };
+    const start: BranchStart = {
+      kernel,
+      hz,
+      program,
+      options: plain,
+      signals: this.#signals,
+      lane: this.#lanes.length,
+    };
     const worker = new Worker(new URL('./branch-worker.js', import.meta.url), {
       workerData: start,
     });
@@ -123,6 +140,8 @@ class SharedExploration {
     const { lease } = lane;
     if (message.kind === 'ready') lane.ready = true;
     else if (message.kind === 'part') lane.part = message.part;
+    else if (message.kind === 'found')
+      for (const signature of message.signatures) this.#signatures.add(signature);
     else if (lease !== null) this.#enter(lane, lease, message);
     this.#go();
   }
@@ -190,10 +209,28 @@ class SharedExploration {
     checkpoint.save({ frontier: this.#frontier.save(), part: mergeParts(this.#parts()) });
   }
 
+  #progress(executions: number): Progress {
+    return {
+      executions,
+      traces: executions,
+      findings: this.#signatures.size,
+      done: this.#done(),
+    };
+  }
+
+  /** Share of the known tree that is behind us. */
+  #done(): number {
+    const lanes = new Map<Lease, number>();
+    for (const [at, { lease }] of this.#lanes.entries())
+      if (lease !== null) lanes.set(lease, Atomics.load(this.#signals, Signal.DONE + at) / WHOLE);
+    return this.#frontier.done([...lanes.keys()], (lease) => lanes.get(lease) ?? 0);
+  }
+
   #look(): void {
     const executions = Atomics.load(this.#signals, Signal.EXECUTIONS);
     const { checkpoint, saveEvery } = this.#request;
-    const ends = this.#request.options.interrupted?.(executions) === true;
+    const ends =
+      this.#request.options.interrupted?.(executions, () => this.#progress(executions)) === true;
     const due =
       checkpoint !== undefined && performance.now() - this.#savedAt > (saveEvery ?? SAVE_EVERY);
     if (!ends && !due) return;

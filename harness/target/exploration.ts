@@ -7,6 +7,7 @@ import type { Branch } from '../explore/frontier.ts';
 import { Ranker } from '../explore/rank.ts';
 import { Replay } from '../explore/replay.ts';
 import type { StrategyEntry } from '../explore/strategies.ts';
+import { TraceTally } from '../explore/statistics.ts';
 import { formatSchedule, parseSchedule, scheduleOf } from '../explore/token.ts';
 import { signatureOf, type Finding, type History } from '../history/history.ts';
 import type { Coverage } from '../coverage/index.ts';
@@ -21,7 +22,7 @@ import { FindingBook } from './finding-book.ts';
 import { historyKey, orderKey } from './history-key.ts';
 import type { ModelRun } from './model-run.ts';
 import { sum, type Part, type Sighting } from './part.ts';
-import type { Behaviour, FoundFinding, Observation, RunOptions } from './target.ts';
+import type { Behaviour, FoundFinding, Observation, Progress, RunOptions } from './target.ts';
 
 const NO_FINDINGS: readonly Finding[] = [];
 
@@ -60,7 +61,9 @@ export class Exploration {
   /** Histories to which no check objected, and what they said of the others. */
   private readonly clean = new Set<string>();
   private readonly judged = new Map<string, readonly Finding[]>();
-  private readonly traces = new Set<number>();
+  private readonly traces = new TraceTally();
+  /** Share of the tree that was behind us at the end. */
+  private done = 0;
   private readonly lessons: string[] = [];
   private executions = 0;
   private outOfSteps = 0;
@@ -107,6 +110,16 @@ export class Exploration {
     return this.follow(explorer, Infinity, () => each(explorer)).stopped === '';
   }
 
+  /** How many signatures were found so far. */
+  get found(): number {
+    return this.findings.size;
+  }
+
+  /** In order of discovery. */
+  signatures(): string[] {
+    return this.findings.signatures();
+  }
+
   /** What was seen in all branches so far. */
   part(): Part {
     return {
@@ -122,9 +135,13 @@ export class Exploration {
     };
   }
 
-  /** Puts together what several explorers saw; `incomplete` says why that is not everything. */
-  join(parts: readonly Part[], incomplete: string | undefined): Behaviour {
+  /**
+   * Puts together what several explorers saw; `incomplete` says why that is not everything, `done` what share of the
+   * tree it is.
+   */
+  join(parts: readonly Part[], incomplete: string | undefined, done = 0): Behaviour {
     this.prepare();
+    this.done = done;
     const schedules = parts.flatMap((part) => [
       ...part.lessons,
       ...[...part.outcomes, ...part.findings].map((sighting) => sighting.schedule),
@@ -165,13 +182,28 @@ export class Exploration {
         else if (this.broken !== undefined) stopped = 'broken';
         else if (options.stopAtFirst === true && this.findings.size > 0) stopped = 'first finding';
         else if (this.enough) stopped = 'a finding that was looked for';
-        else if (options.interrupted?.(n) === true) stopped = 'stopped';
+        else if (options.interrupted?.(n, () => this.progress(strategy)) === true)
+          stopped = 'stopped';
         return stopped !== '';
       },
     });
+    if (strategy instanceof Dpor) this.done = strategy.done();
     if (strategy instanceof Dpor && strategy.sleepSetBlocked > 0)
       this.broken ??= `${strategy.sleepSetBlocked} executions were sleep-set blocked: the explorer is not exact here`;
     return { end, stopped };
+  }
+
+  private get seen(): number {
+    return this.entry.name === 'dpor' ? this.executions : this.traces.distinct;
+  }
+
+  private progress(strategy: Strategy): Progress {
+    return {
+      executions: this.executions,
+      traces: this.seen,
+      findings: this.findings.size,
+      ...(strategy instanceof Dpor ? { done: strategy.done() } : {}),
+    };
   }
 
   private whyIncomplete(
@@ -189,6 +221,8 @@ export class Exploration {
   }
 
   private result(incomplete: string | undefined): Behaviour {
+    const { executions, done } = this;
+    const isCut = incomplete !== undefined && done > 0 && done < 1;
     const findings = this.confirmed(incomplete === undefined);
     const outcomes = [...this.outcomes.values()].map(({ first, times, since }) => ({
       ...(this.options.brief === true ? first : this.canonical(first)),
@@ -202,7 +236,9 @@ export class Exploration {
       complete: incomplete === undefined,
       ...(incomplete === undefined ? {} : { incomplete }),
       executions: this.executions,
-      traces: this.entry.name === 'dpor' ? this.executions : this.traces.size,
+      traces: this.seen,
+      ...(this.entry.exhaustive ? {} : { sample: this.traces.sample() }),
+      ...(isCut ? { ahead: (executions * (1 - done)) / done } : {}),
       outcomes,
       findings,
       ...(this.broken === undefined ? {} : { broken: this.broken }),

@@ -78,6 +78,11 @@ export class FindingBook {
     return known === undefined;
   }
 
+  /** In order of discovery. */
+  signatures(): string[] {
+    return [...this.entries.keys()];
+  }
+
   /** By signature. */
   candidates(): Candidates[] {
     const heard = [...this.entries].filter(([, { muted }]) => !muted);

@@ -21,7 +21,14 @@ import {
   type HostOutcome,
   type HostRecord,
 } from './host-protocol.ts';
-import type { Behaviour, FoundFinding, Observation, RunOptions, Target } from './target.ts';
+import type {
+  Behaviour,
+  FoundFinding,
+  Observation,
+  Progress,
+  RunOptions,
+  Target,
+} from './target.ts';
 
 /** Iterations of a program with several threads unless asked otherwise. */
 const CONCURRENT_RUNS = 400;
@@ -277,7 +284,7 @@ function budgetOf(program: Program): number {
 function watchInterrupts(options: RunOptions, child: HostChild): () => boolean {
   let stopped = false;
   const timer = setInterval(() => {
-    if (options.interrupted?.(0) !== true) return;
+    if (options.interrupted?.(0, () => NOT_YET) !== true) return;
     stopped = true;
     child.kill();
   }, ASK_MS);
@@ -305,6 +312,9 @@ export async function openHostTarget(): Promise<HostTarget> {
 export async function probeHost(): Promise<Probe> {
   return await hostTarget().probe();
 }
+
+/** A child says nothing before it is done. */
+const NOT_YET: Progress = { executions: 0, traces: 0, findings: 0 };
 
 function emptyBehaviour(incomplete: string): Behaviour {
   return {

@@ -2,6 +2,7 @@
 
 import type { Coverage } from '../coverage/index.ts';
 import type { CallRecord, Finding, History } from '../history/history.ts';
+import type { Sample } from '../explore/statistics.ts';
 import type { Program } from '../program/program.ts';
 
 /** One distinct outcome of a program, with a history that shows it. */
@@ -43,6 +44,10 @@ export interface Behaviour {
   readonly executions: number;
   /** Distinct Mazurkiewicz traces seen (host: 0). */
   readonly traces: number;
+  /** How often they were met, where executions are samples: they say something of the traces that were not. */
+  readonly sample?: Sample;
+  /** Executions that the known part of the tree lets expect, where exact exploration was cut off. */
+  readonly ahead?: number;
   readonly outcomes: readonly Observation[];
   readonly findings: readonly FoundFinding[];
   /** Set-up that must work did not: the target is broken for this program, nothing is said of the kernel. */
@@ -51,6 +56,17 @@ export interface Behaviour {
 
 /** `sc`: a store is seen by all at once. `tso`: it waits in its processor's buffer. */
 export type MemoryModel = 'sc' | 'tso';
+
+/** How far an exploration is. */
+export interface Progress {
+  readonly executions: number;
+  /** Distinct traces so far. */
+  readonly traces: number;
+  /** Distinct signatures so far. */
+  readonly findings: number;
+  /** Share of the known tree that is behind us, from 0 to 1; absent where there is no such tree. */
+  readonly done?: number;
+}
 
 export interface RunOptions {
   /** Exploration strategy by name: dpor (exact, default), dfs, random, pct, pos. */
@@ -78,7 +94,7 @@ export interface RunOptions {
   /** Observes what the program makes the kernel do (model). Absent: nothing is observed, and nothing is paid for it. */
   readonly coverage?: Coverage;
   /** Asked now and then with executions so far; true means stop (time limit, Ctrl-C). */
-  readonly interrupted?: (executions: number) => boolean;
+  readonly interrupted?: (executions: number, progress: () => Progress) => boolean;
 }
 
 export interface Target {
