@@ -446,25 +446,13 @@ t.test(
   },
 );
 
-t.test('samples say what they tell of the rest, in every report', async (t) => {
-  const sampling = ['--strategy', 'pos', '--runs', '40', '--seed', '1', '--target', 'model:2.6.20'];
-  const words = ['run', ...quick, '--cases', at('proofs'), 'two', ...sampling];
-  const all = await Promise.all([
-    lostwake(words),
-    ...['tap', 'json'].map((form) => lostwake([...words, '--reporter', form])),
-    lostwake(['explore', at('proofs', 'two.prog'), ...sampling]),
-  ]);
-  const seen = 'pos: 40 executions, \\d+ distinct traces?, at least \\d+ exist \\(Chao1\\)';
-  const before = [
-    'cover two on model:2.6.20: ',
-    '  coverage: "',
-    '"statement": "',
-    'model:2.6.20: ',
-  ];
-  for (const [k, { out }] of all.entries()) {
-    t.match(out, new RegExp(`${before[k]}${seen}; the chance that .* 0\\.\\d+ \\(Good-Turing\\)`));
-    t.notMatch(out, /\d ?%/);
-  }
+t.test('samples say what they tell of the rest', async (t) => {
+  const words = ['--strategy', 'pos', '--runs', '40', '--seed', '1', '--target', 'model:2.6.20'];
+  const { out } = await lostwake(['run', '--cases', at('proofs'), 'two', ...quick, ...words]);
+  t.match(
+    out,
+    /^cover two on model:2\.6\.20: pos: 40 executions, .*Chao1.* 0\.\d+ \(Good-Turing\)$/m,
+  );
 });
 
 t.test('no colour in pipes unless it is asked for', async (t) => {
