@@ -196,25 +196,16 @@ export class Dpor implements Strategy {
     else this.inheritSleep(d);
   }
 
-  /** Whether what q has asleep at depth d stays so behind event d. */
-  private staysAsleep(d: number, q: number): boolean {
+  /** What thread q has asleep at depth d and still behind event d. */
+  private kept(d: number, q: number): number {
     const { log } = this.engine;
+    if (log.barrier[d] === 1 || q === log.thr[d]) return 0;
+    const { sObj, sRd, sObj2, sRd2 } = this.tables;
     const at = d * MAX_THREADS + q;
-    return (
-      this.asleep[at] !== 0 &&
-      log.barrier[d] !== 1 &&
-      q !== log.thr[d] &&
-      !depends(
-        this.sObj[at],
-        this.sRd[at],
-        this.sObj2[at],
-        this.sRd2[at],
-        log.obj[d],
-        log.rd[d],
-        log.obj2[d],
-        log.rd2[d],
-      )
-    );
+    const [o, o2] = [log.obj[d], log.obj2[d]];
+    return depends(sObj[at], sRd[at], sObj2[at], sRd2[at], o, log.rd[d], o2, log.rd2[d])
+      ? 0
+      : this.masked(d, q);
   }
 
   /** sleep[d+1]: who was asleep and commutes with event d stays asleep. */
@@ -411,9 +402,8 @@ export class Dpor implements Strategy {
   private finishedAt(d: number): number {
     let n = 0;
     for (let q = 0; q < MAX_THREADS; q++) {
-      const at = d * MAX_THREADS + q;
-      const inherited = d > 0 && this.staysAsleep(d - 1, q) ? this.asleep[at - MAX_THREADS] : 0;
-      for (let left = this.asleep[at] & ~inherited; left !== 0; left &= left - 1) n++;
+      const inherited = d > 0 ? this.kept(d - 1, q) : 0;
+      for (let left = this.masked(d, q) & ~inherited; left !== 0; left &= left - 1) n++;
     }
     return n;
   }
