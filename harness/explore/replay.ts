@@ -1,5 +1,6 @@
 /** Replays one schedule, strictly, or as a prefix that a fixed rule continues. */
 
+import { CycleWatch, type Cycle } from '../machine/cycle.ts';
 import type { Engine, Strategy } from '../machine/engine.ts';
 import { Nondeterminism } from '../machine/op.ts';
 import type { Schedule } from './token.ts';
@@ -11,7 +12,18 @@ export interface ReplayOptions {
    * take the lowest enabled one when it cannot.
    */
   readonly mode: 'strict' | 'prefix';
+  /**
+   * Grows when the program gets something done. With it, a schedule may end while threads can run: after a few rounds
+   * of a circle, which is then the `cycle` of the replay.
+   */
+  readonly returned?: () => number;
 }
+
+/** The schedule is at its end, and threads could go on. */
+export class ScheduleEnded extends Nondeterminism {}
+
+/** Rounds of a circle that its schedule shows. */
+const ROUNDS = 3;
 
 export class Replay implements Strategy {
   private readonly engine: Engine;
@@ -20,6 +32,9 @@ export class Replay implements Strategy {
   private done = false;
   private choice = 0;
   private left = false;
+  private readonly watch: CycleWatch | null;
+  /** The circle in which the run goes when the schedule is at its end. */
+  cycle: Cycle | null = null;
   /** True once a prefix replay had to leave the schedule. */
   get diverged(): boolean {
     return this.left;
@@ -29,6 +44,8 @@ export class Replay implements Strategy {
     this.engine = engine;
     this.schedule = schedule;
     this.strict = options.mode === 'strict';
+    const { returned } = options;
+    this.watch = this.strict && returned !== undefined ? new CycleWatch(engine, returned) : null;
   }
 
   begin(): boolean {
@@ -41,14 +58,17 @@ export class Replay implements Strategy {
   pick(): number {
     const { engine, schedule } = this;
     const d = engine.depth;
+    this.watch?.note();
     if (!this.left && d < schedule.threads.length) {
       const t = schedule.threads[d];
       if (engine.isLive(t) && engine.isEnabled(t)) return t;
       if (this.strict) throw new Nondeterminism(this.mismatch(d, t));
     }
     const t = this.goOn();
+    if (t >= 0 && this.watch !== null) this.cycle = this.watch.cycle(ROUNDS);
+    if (this.cycle !== null) return -1;
     if (t >= 0 && this.strict)
-      throw new Nondeterminism(
+      throw new ScheduleEnded(
         `Cannot replay the schedule: it ends after ${d} steps, but thread ${t} could go on (${engine.pSite[t]})`,
       );
     this.left = true;

@@ -15,6 +15,8 @@ export {
   Nondeterminism,
 } from './op.ts';
 export * from './observer.ts';
+export { CycleWatch, type Cycle } from './cycle.ts';
+export { relax, spins } from './relax.ts';
 export { SideTable, keepState } from './snapshot.ts';
 export * from './store-buffer.ts';
 export * from './task.ts';

@@ -6,7 +6,7 @@
 import { explore } from '../explore/explore.ts';
 import { countSwitches, fewestSwitches, mergedRuns, witnessOrder } from '../explore/minimise.ts';
 import { Ranker, type Rank } from '../explore/rank.ts';
-import { Replay } from '../explore/replay.ts';
+import { Replay, ScheduleEnded } from '../explore/replay.ts';
 import { formatSchedule, parseSchedule, scheduleOf, type Schedule } from '../explore/token.ts';
 import { signatureOf, type Finding, type History } from '../history/history.ts';
 import { Nondeterminism, engine, type EndReason } from '../machine/index.ts';
@@ -14,6 +14,7 @@ import { programHash } from '../program/print.ts';
 import type { Program } from '../program/program.ts';
 import type { Sanitizers, SanitizerFinding } from '../sanitizers/index.ts';
 import type { Noted } from './finding-book.ts';
+import { cycleFinding } from './livelock.ts';
 import type { ModelRun } from './model-run.ts';
 
 export type Checks = ((history: History, program: Program) => readonly Finding[]) | undefined;
@@ -32,6 +33,8 @@ export interface Replayed {
   readonly end: EndReason;
   readonly findings: readonly SanitizerFinding[];
   readonly history: History;
+  /** The circle in which it goes when the schedule is at its end. */
+  readonly circle: SanitizerFinding | null;
 }
 
 /** Replays a schedule; strictly throws Nondeterminism if it does not fit. */
@@ -45,11 +48,20 @@ export function replayOnce(
 ): Replayed {
   let end: EndReason = 'abandoned';
   engine.observer = sanitizers;
-  explore(engine, run, new Replay(engine, schedule, { mode }), (reason) => (end = reason));
+  let strategy = new Replay(engine, schedule, { mode });
+  try {
+    explore(engine, run, strategy, (reason) => (end = reason));
+  } catch (error) {
+    if (!(error instanceof ScheduleEnded)) throw error;
+    strategy = new Replay(engine, schedule, { mode, returned: () => run.returned() });
+    explore(engine, run, strategy, (reason) => (end = reason));
+  }
   const history = run.history(run.records());
   const findings: SanitizerFinding[] = [...sanitizers.findings()];
-  if (checks !== undefined) findings.push(...checks(history, program));
-  return { end, findings, history };
+  const circle = strategy.cycle === null ? null : cycleFinding(strategy.cycle);
+  if (circle !== null) findings.push(circle);
+  if (checks !== undefined && circle === null) findings.push(...checks(history, program));
+  return { end, findings, history, circle };
 }
 
 /** What says that steps of a run are in no order that the log knows of. */
@@ -177,6 +189,16 @@ export class Confirmer {
       last = { finding, schedule, history: again.history, isBest };
     }
     return last;
+  }
+
+  /** The circle at the end of a schedule, replayed twice; a sentence if it does not show. */
+  showCircle(schedule: string): Confirmed | string {
+    const { run, program, sanitizers, checks } = this;
+    const first = replayOnce(run, program, parseSchedule(schedule), sanitizers, checks);
+    const { circle } = first;
+    return circle === null
+      ? `${schedule} did not go round in its own replay`
+      : this.showTwice(signatureOf(circle), this.token(), false);
   }
 
   /**

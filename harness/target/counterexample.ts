@@ -12,6 +12,7 @@ import { formatResult } from '../program/values.ts';
 import { Sanitizers } from '../sanitizers/index.ts';
 import type { Checks } from './confirm.ts';
 import { ledgerOf } from './ledger.ts';
+import { cycleFinding } from './livelock.ts';
 import type { RunOptions } from './target.ts';
 import type { ModelRun } from './model-run.ts';
 import { Tracer, type TracedStep } from './trace-run.ts';
@@ -42,11 +43,13 @@ export function explainRun(
 ): CounterexampleView {
   const sanitizers = new Sanitizers();
   engine.observer = sanitizers;
-  const tracer = new Tracer(parseSchedule(what.schedule));
+  const tracer = new Tracer(parseSchedule(what.schedule), () => run.returned());
   explore(engine, run, tracer, () => undefined);
   const records = run.records();
   const findings: Finding[] = [...sanitizers.findings()];
-  if (checks !== undefined) findings.push(...checks(run.history(records), program));
+  const { circle } = tracer;
+  if (circle !== null) findings.push(cycleFinding(circle));
+  else if (checks !== undefined) findings.push(...checks(run.history(records), program));
   const finding = findings.find((f) => signatureOf(f) === what.finding) ?? findings[0];
   const decisive = finding?.steps.at(-1);
   const columns = [

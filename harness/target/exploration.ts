@@ -21,13 +21,18 @@ import { coverOutcomes } from './cover-outcomes.ts';
 import { FindingBook } from './finding-book.ts';
 import { historyKey, orderKey } from './history-key.ts';
 import type { ModelRun } from './model-run.ts';
-import { sum, type Part, type Sighting } from './part.ts';
+import { scheduleOfCycle } from './livelock.ts';
+import { leastOf, sum, type Part, type Sighting } from './part.ts';
 import type { Behaviour, FoundFinding, Observation, Progress, RunOptions } from './target.ts';
 
 const NO_FINDINGS: readonly Finding[] = [];
 
 /** Steps of one execution before it is given up as endless. */
 export const DEFAULT_MAX_STEPS = 5000;
+
+/** Endless executions that are kept to be looked into, and after which an exploration is given up. */
+const LOOKED_INTO = 8;
+const HOPELESS = 32;
 
 interface Tally<T> {
   first: T;
@@ -65,6 +70,8 @@ export class Exploration {
   /** Share of the tree that was behind us at the end. */
   private done = 0;
   private readonly lessons: string[] = [];
+  /** Schedules of executions that did not end. */
+  private endless: string[] = [];
   private executions = 0;
   private outOfSteps = 0;
   private broken: string | undefined;
@@ -131,6 +138,7 @@ export class Exploration {
       }),
       findings: this.findings.sightings(),
       lessons: this.lessons,
+      endless: leastOf(this.endless),
       ...(this.broken === undefined ? {} : { broken: this.broken }),
     };
   }
@@ -152,6 +160,7 @@ export class Exploration {
       );
     this.executions = sum(parts.map((part) => part.executions));
     this.outOfSteps = sum(parts.map((part) => part.outOfSteps));
+    this.endless = parts.flatMap((part) => part.endless ?? []);
     for (const part of parts) this.broken ??= part.broken;
     recount(
       this.outcomes,
@@ -182,6 +191,8 @@ export class Exploration {
         else if (this.broken !== undefined) stopped = 'broken';
         else if (options.stopAtFirst === true && this.findings.size > 0) stopped = 'first finding';
         else if (this.enough) stopped = 'a finding that was looked for';
+        else if (this.entry.exhaustive && this.outOfSteps >= HOPELESS)
+          stopped = this.stepsReached();
         else if (options.interrupted?.(n, () => this.progress(strategy)) === true)
           stopped = 'stopped';
         return stopped !== '';
@@ -215,15 +226,21 @@ export class Exploration {
     if (!this.entry.exhaustive) return `sampled, ${this.executions} runs`;
     if (end === 'executions') return `executions ${runs}`;
     if (stopped !== '') return stopped;
-    if (this.outOfSteps > 0)
-      return `steps ${engine.maxSteps} reached in ${this.outOfSteps} executions`;
+    if (this.outOfSteps > 0) return this.stepsReached();
     return bounded === '' ? undefined : bounded;
+  }
+
+  private stepsReached(): string {
+    return `steps ${engine.maxSteps} reached in ${this.outOfSteps} executions`;
   }
 
   private result(incomplete: string | undefined): Behaviour {
     const { executions, done } = this;
     const isCut = incomplete !== undefined && done > 0 && done < 1;
     const findings = this.confirmed(incomplete === undefined);
+    const isKnown = (one: FoundFinding): boolean =>
+      findings.some((other) => signatureOf(other.finding) === signatureOf(one.finding));
+    for (const one of this.circles()) if (!isKnown(one)) findings.push(one);
     const outcomes = [...this.outcomes.values()].map(({ first, times, since }) => ({
       ...(this.options.brief === true ? first : this.canonical(first)),
       times,
@@ -265,7 +282,7 @@ export class Exploration {
     const order = engine.log.traceHash();
     if (this.entry.name !== 'dpor') this.traces.add(order);
     if (this.sanitizers.hasLearnt()) this.lessons.push(this.token());
-    if (reason === 'steps') this.outOfSteps++;
+    if (reason === 'steps' && this.outOfSteps++ < LOOKED_INTO) this.endless.push(this.token());
     const records = this.run.records();
     const text = reason === 'steps' ? 'step limit' : outcomeText(this.program, records);
     const history = this.run.history(records);
@@ -326,6 +343,19 @@ export class Exploration {
     const text = (): string => outcomeText(this.program, this.run.records());
     const schedule = this.confirmer.inCanonicalOrder(shown.schedule, () => text() === shown.text);
     return schedule === null ? shown : { ...shown, schedule };
+  }
+
+  /** Circles that executions went round in until they were out of steps. */
+  private circles(): FoundFinding[] {
+    const list: FoundFinding[] = [];
+    for (const token of leastOf(this.endless)) {
+      const schedule = scheduleOfCycle(this.run, token);
+      if (schedule === null) continue;
+      const shown = this.confirmer.showCircle(schedule);
+      if (typeof shown === 'string') this.broken ??= shown;
+      else list.push({ ...shown, times: this.outOfSteps, fewest: 'found' });
+    }
+    return list.filter((one) => this.options.uninteresting?.(signatureOf(one.finding)) !== true);
   }
 
   /** Replays every finding, gives it its shortest schedule, and drops none silently. */

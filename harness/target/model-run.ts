@@ -221,6 +221,13 @@ export class ModelRun implements Scenario {
   }
 
   /** The calls that were reached in the execution that has just ended, in order of start. */
+  /** Calls of threads that have returned. */
+  returned(): number {
+    let n = 0;
+    for (const slots of this.threadSlots) for (const slot of slots) if (slot.result !== null) n++;
+    return n;
+  }
+
   records(): CallRecord[] {
     const positions = this.positions();
     const records: CallRecord[] = [];

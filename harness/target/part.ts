@@ -26,7 +26,19 @@ export interface Part {
   readonly findings: readonly FindingSighting[];
   /** Schedules of runs in which lockdep learnt something: a circle can have links from several explorers. */
   readonly lessons: readonly string[];
+  /** Schedules of executions that did not come to an end. */
+  readonly endless?: readonly string[];
   readonly broken?: string;
+}
+
+/** Endless executions that are looked into. */
+const ENDLESS = 3;
+
+/** Those of several that are looked into: which they are does not depend on who met them. */
+export function leastOf(endless: readonly string[]): string[] {
+  return [...new Set(endless)]
+    .sort((a, b) => a.length - b.length || (a < b ? -1 : 1))
+    .slice(0, ENDLESS);
 }
 
 /** What several parts say together. */
@@ -46,6 +58,7 @@ export function mergeParts(parts: readonly Part[]): Part {
       betterOf,
     ),
     lessons: [...new Set(parts.flatMap((part) => part.lessons))],
+    endless: leastOf(parts.flatMap((part) => part.endless ?? [])),
     ...(broken === undefined ? {} : { broken }),
   };
 }

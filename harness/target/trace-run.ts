@@ -2,7 +2,7 @@
 
 import { Replay } from '../explore/replay.ts';
 import type { Schedule } from '../explore/token.ts';
-import { engine, type Strategy } from '../machine/index.ts';
+import { engine, type Cycle, type Strategy } from '../machine/index.ts';
 import { CLASS_OF, Class, KIND_NAMES, Kind, TaskState } from '../machine/op.ts';
 
 /** One step as the report wants it. */
@@ -60,8 +60,14 @@ export class Tracer implements Strategy {
   private cause = '';
   private pending = false;
 
-  constructor(schedule: Schedule) {
-    this.inner = new Replay(engine, schedule);
+  /** `returned` counts the calls that have returned: a schedule may end in a circle. */
+  constructor(schedule: Schedule, returned: () => number) {
+    this.inner = new Replay(engine, schedule, { mode: 'strict', returned });
+  }
+
+  /** The circle that the run goes round in at the end of its schedule. */
+  get circle(): Cycle | null {
+    return this.inner.cycle;
   }
 
   begin(): boolean {

@@ -8,6 +8,7 @@ import {
   currentEntry,
   downRead,
   engine,
+  relax,
   isLinked,
   listAddTail,
   listDelInit,
@@ -25,7 +26,6 @@ import {
   type Condition,
   type Kernel,
 } from '../../machine/index.ts';
-import { Kind } from '../../machine/op.ts';
 import { E, kernelConfig } from '../kernel.ts';
 import { pollFile } from './eventpoll-ctl.ts';
 import {
@@ -259,16 +259,9 @@ export function* epPoll(
     if (!waited.available) return 0;
     const { result, stuckAt } = yield* transfer(ep, address, maxEvents, ticks !== 0);
     if (result !== 0 || ticks === 0) return result;
-    if (stuckAt >= 0) yield* relax(ep, stuckAt);
+    if (stuckAt >= 0) yield* relax(ep.version, stuckAt, 'SOFT-LOCKUP', '2.6-LP11', SPINS);
   }
 }
 
-/** Reports the round that changed nothing, and waits for a ready state other than the one it saw. */
-function* relax(ep: EventPoll, version: number): Kernel<void> {
-  engine.observer.report(
-    'SOFT-LOCKUP',
-    '2.6-LP11',
-    'epoll_wait spins without sleeping or looking at signals: another collector has every ready item in hand',
-  );
-  yield* engine.submit(Kind.RELAX, ep.version, version, '2.6-LP11');
-}
+const SPINS =
+  'epoll_wait spins without sleeping or looking at signals: another collector has every ready item in hand';

@@ -4,8 +4,7 @@
  * else changes that (A-B61, A-B62).
  */
 
-import { engine, type Kernel, type OpObject } from '../../../machine/index.ts';
-import { Kind, MAX_THREADS } from '../../../machine/op.ts';
+import { MAX_THREADS, engine, relax, type Kernel, type OpObject } from '../../../machine/index.ts';
 
 interface Stuck {
   /** Counts changes of what the operation failed for. */
@@ -35,10 +34,6 @@ export function forgetStuck(): void {
 export function* relaxIfStuck(name: string, site: string): Kernel<void> {
   const stuck = stuckOn[engine.current];
   if (stuck === null || engine.inline) return;
-  engine.observer.report(
-    'LIVELOCK',
-    site,
-    `${name}: the operation says EAGAIN, poll says ready, and so on without sleeping until somebody else acts`,
-  );
-  yield* engine.submit(Kind.RELAX, stuck.object, stuck.seen, site);
+  const message = `${name}: the operation says EAGAIN, poll says ready, and so on without sleeping until somebody else acts`;
+  yield* relax(stuck.object, stuck.seen, 'LIVELOCK', site, message);
 }
