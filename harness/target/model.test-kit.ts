@@ -4,6 +4,7 @@ import { Dpor } from '../explore/dpor.ts';
 import { explore } from '../explore/explore.ts';
 import { RandomWalk } from '../explore/random.ts';
 import { Replay } from '../explore/replay.ts';
+import { strategyNamed } from '../explore/strategies.ts';
 import type { Schedule } from '../explore/token.ts';
 import { MAX_THREADS, engine } from '../machine/index.ts';
 import type { EventLog } from '../machine/log.ts';
@@ -37,6 +38,24 @@ export function tracesMissed(kernel: string, program: Program, options: RunOptio
     executions: SAMPLES,
   });
   return missed.size;
+}
+
+/** Every trace that a strategy completes, with what it ends with; and how many executions it took for them. */
+export function tracesOf(
+  kernel: string,
+  program: Program,
+  strategy: string,
+): { readonly executions: number; readonly traces: readonly string[] } {
+  const run = modelTarget(kernel).modelRun(program, {});
+  const traces = new Set<string>();
+  let executions = 0;
+  const making = { seed: 1, programHash: 1 };
+  explore(engine, run, strategyNamed(strategy).make(engine, making), (end) => {
+    executions++;
+    if (end === 'abandoned') return;
+    traces.add(`${engine.log.traceHash()} ${end} ${outcomeText(program, run.records())}`);
+  });
+  return { executions, traces: [...traces].sort() };
 }
 
 /** What another strategy sees and the exact one does not, or '' if nothing. */

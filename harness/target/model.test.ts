@@ -10,7 +10,7 @@ import { printProgram } from '../program/print.ts';
 import type { Program } from '../program/program.ts';
 import { parseProgram } from '../program/text.ts';
 import { modelTarget } from './model.ts';
-import { difference, hiddenState, texts, tracesMissed } from './model.test-kit.ts';
+import { difference, hiddenState, texts, tracesMissed, tracesOf } from './model.test-kit.ts';
 import type { Behaviour, RunOptions } from './target.ts';
 
 const V11 = '2.5.44+sys_epoll-v11';
@@ -129,6 +129,49 @@ const COUNTED: readonly (readonly [string, string, string, number, number])[] = 
   [K2620, 'E-N10', `init:\n${ADDED}T1:\n  x = close(A)\nT2:\n  y = close(r)\n`, 6, 1],
 ];
 
+const AIO = '2.6.20+fs-aio';
+const BATCHES = '3.1';
+const PIPE = 'init:\n  r, w = pipe2(O_NONBLOCK)\nT1:\n  x = write(w, "a")\nT2:\n  y = read(r, 4)\n';
+const MOD_DEL = `init:\n${ADDED}T1:\n  x = epoll_ctl(A, EPOLL_CTL_MOD, r, EPOLLIN)\nT2:\n  y = epoll_ctl(A, EPOLL_CTL_DEL, r, EPOLLIN)\n`;
+const WAIT = `init:\n${ADDED}T1:\n  x = epoll_wait(A, 1, 0)\nT2:\n  y = write(w, "a")\n`;
+const CONTEXT = 'init:\n  c = io_setup(1)\n';
+const SETUPS = 'T1:\n  c = io_setup(1)\nT2:\n  d = io_setup(1)\n';
+const GETEVENTS = `${CONTEXT}T1:\n  x = io_getevents(c, 0, 1, 0)\nT2:\n  y = io_getevents(c, 0, 1, 0)\n`;
+const REFUSED = `${CONTEXT}T1:\n  x = io_submit(c, [a: pread(99, 1)])\nT2:\n  y = io_getevents(c, 0, 1, 0)\n`;
+const EMPTY = `${CONTEXT}T1:\n  x = io_submit(c, [])\nT2:\n  y = io_submit(c, [])\n`;
+const DESTROYS = `${CONTEXT}T1:\n  x = io_destroy(c)\nT2:\n  y = io_destroy(c)\n`;
+const DESTROYED = `${CONTEXT}T1:\n  x = io_destroy(c)\nT2:\n  y = io_getevents(c, 0, 1, 0)\n`;
+const FILE = `${CONTEXT}  f = open("/tmp/file", O_RDWR)\n`;
+const CLOSED = `${FILE}T1:\n  x = io_submit(c, [a: pread(f, 1)])\nT2:\n  y = close(f)\n`;
+const TAKEN = `${FILE}  io_submit(c, [a: pread(f, 1)])\nT1:\n  x = io_getevents(c, 0, 1, 0)\nT2:\n  y = io_getevents(c, 0, 1, 0)\n`;
+
+/** Kernel, program, traces, interleavings: small enough for every one of them. */
+const BRUTE: readonly (readonly [string, string, number, number])[] = [
+  [V11, PIPE, 2, 6],
+  [V11, MOD_DEL, 2, 81],
+  [K2620, PIPE, 3, 12],
+  [K2620, WAIT, 2, 26],
+  [AIO, SETUPS, 16, 2710],
+  [AIO, GETEVENTS, 1, 462],
+  [AIO, REFUSED, 1, 126],
+  [BATCHES, SETUPS, 16, 2710],
+  [BATCHES, GETEVENTS, 1, 462],
+  [BATCHES, EMPTY, 1, 35],
+];
+
+/** Kernel, program, traces: too large for that; other reductions are asked. */
+const REDUCED: readonly (readonly [string, string, number])[] = [
+  [K2620, `init:\n${ADDED}T1:\n  x = close(A)\nT2:\n  y = close(r)\n`, 6],
+  [AIO, DESTROYS, 40],
+  [AIO, DESTROYED, 4],
+  [AIO, CLOSED, 10],
+  [AIO, TAKEN, 4],
+  [BATCHES, DESTROYS, 76],
+  [BATCHES, DESTROYED, 4],
+  [BATCHES, CLOSED, 17],
+  [BATCHES, TAKEN, 4],
+];
+
 /** Programs in which something other than pipes, sockets and sets is raced over, and all that can come of it. */
 const RACED: readonly (readonly [string, string, string, readonly string[]])[] = [
   [
@@ -165,6 +208,31 @@ t.test('the traces of known programs are counted', (t) => {
       [undefined, true, traces, outcomes],
       what,
     );
+  }
+  t.end();
+});
+
+t.test('the traces of fixed programs are those of every interleaving, counted', (t) => {
+  for (const [kernel, text, traces, interleavings] of BRUTE) {
+    const program = parseProgram(text, kernel);
+    const exact = tracesOf(kernel, program, 'dpor');
+    const all = tracesOf(kernel, program, 'dfs');
+    t.same(all.traces, exact.traces, text);
+    t.same(
+      [exact.executions, exact.traces.length, all.executions],
+      [traces, traces, interleavings],
+    );
+  }
+  t.end();
+});
+
+t.test('the traces of larger ones are those of other reductions, counted', (t) => {
+  for (const [kernel, text, traces] of REDUCED) {
+    const program = parseProgram(text, kernel);
+    const exact = tracesOf(kernel, program, 'dpor');
+    t.same([exact.executions, exact.traces.length], [traces, traces]);
+    for (const strategy of ['source-dpor', 'sleep-sets'])
+      t.same(tracesOf(kernel, program, strategy).traces, exact.traces, `${strategy}: ${text}`);
   }
   t.end();
 });
