@@ -3,7 +3,13 @@
 import { FEATURE_KINDS, countFeatures, type FeatureKind } from '../coverage/index.ts';
 import { openCatalog } from '../runner/catalog.ts';
 import { additions, Measure, smallestCover, type Measured } from '../runner/corpus-cover.ts';
-import { addToCorpus, kernelsOf, readCorpus, type Corpus } from '../runner/corpus.ts';
+import {
+  addToCorpus,
+  kernelsOf,
+  prepareCorpus,
+  readCorpus,
+  type Corpus,
+} from '../runner/corpus.ts';
 import type { KeptProgram } from '../runner/fuzz-feedback.ts';
 import { chooseTargets, selectorOf } from '../runner/targets.ts';
 import { messageOf, UsageError } from '../runner/usage-error.ts';
@@ -28,11 +34,12 @@ export async function corpusVerb(line: CommandLine, place: Place): Promise<Endin
   }
   if (corpus.programs.length === 0)
     return ended(NOTHING, `No program in ${folders.join(', ')} that can run on ${kernel}`);
+  const into = line.text('into');
+  if (into !== undefined) prepare(into);
   const measured = await measure(corpus, kernel, line, place);
   if (measured === null) return ended(OK);
   const cover = smallestCover(measured);
   place.out.write(summary(kernel, corpus, measured, cover));
-  const into = line.text('into');
   if (into === undefined) return ended(OK);
   const news = additions(cover);
   const kept = cover.map(({ program }, n) => ({ program: program.text, brings: news[n] }));
@@ -43,6 +50,15 @@ export async function corpusVerb(line: CommandLine, place: Place): Promise<Endin
 /** One line on standard error for a program that is not used. */
 export function tellLeftOut(why: string): void {
   process.stderr.write(`lostwake: ${why}\n`);
+}
+
+/** Throws an OutputError if the folder cannot be a corpus. */
+export function prepare(folder: string): void {
+  try {
+    prepareCorpus(folder);
+  } catch (thrown) {
+    throw new OutputError(`Cannot write to ${folder}: ${messageOf(thrown)}`);
+  }
 }
 
 /** Puts programs into a corpus, and answers how many of them are new there. */

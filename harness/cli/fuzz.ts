@@ -2,7 +2,6 @@
 
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { coverageText } from '../coverage/index.ts';
 import type { Bounds } from '../program/arbitrary/index.ts';
@@ -17,7 +16,7 @@ import type { CoverageUse } from '../runner/fuzz-order.ts';
 import type { Shard } from '../runner/fuzz-plan.ts';
 import { chooseTargets, selectorOf } from '../runner/targets.ts';
 import { UsageError } from '../runner/usage-error.ts';
-import { addAll, tellLeftOut } from './corpus.ts';
+import { addAll, prepare, tellLeftOut } from './corpus.ts';
 import { strategyOf, timersOf } from './shared-flags.ts';
 import { BROKEN, FAILED, OK, ended, type Ending } from './exit-codes.ts';
 import type { CommandLine } from './flags.ts';
@@ -135,13 +134,14 @@ function coverageOf(line: CommandLine): CoverageUse {
   return word === 'count' || word === 'off' ? word : 'steer';
 }
 
-/** What is in the folder of --corpus; a folder that is not there yet is an empty corpus. */
+/** What is in the folder of --corpus, which is made if it is not there. */
 function corpusOf(line: CommandLine, kernel: string): Corpus | undefined {
   const folder = line.text('corpus');
   if (folder === undefined) return undefined;
   if (line.text('coverage') === 'off')
     throw new UsageError('Cannot use --corpus with --coverage off: nobody would see what to keep');
-  return readCorpus(existsSync(folder) ? [folder] : [], kernel, tellLeftOut);
+  prepare(folder);
+  return readCorpus([folder], kernel, tellLeftOut);
 }
 
 const MOST_SHARDS = 10_000;

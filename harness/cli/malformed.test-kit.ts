@@ -121,6 +121,7 @@ export function malformed(
     [['corpus', at('fuzzed')], /on programs of 0 kernels: give one --kernel/],
     [['corpus', at('fuzzed'), '--kernel', '2.6.20', '--kernel', '3.1'], /on 2 kernels: give one/],
     [['corpus', at('fuzzed'), '--into', ''], /--into ""/],
+    [['corpus', at('fuzzed', 'a.json')], /Cannot read the corpus .*a\.json: ENOTDIR/],
     [['merge'], /merge nothing: give files/],
     [['merge', '--kernel', '2.6.20'], /--kernel with merge: it is for/],
     [['merge', at('fuzzed', 'none.json')], /none\.json: no such file/],

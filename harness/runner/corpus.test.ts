@@ -6,7 +6,7 @@ import { drawFromSeed, generateProgram, profileOf } from '../program/arbitrary/i
 import { printProgram } from '../program/print.ts';
 import { parseProgram } from '../program/text.ts';
 import { additions, Measure, smallestCover, type Measured } from './corpus-cover.ts';
-import { addToCorpus, kernelsOf, readCorpus, type Corpus } from './corpus.ts';
+import { addToCorpus, kernelsOf, prepareCorpus, readCorpus, type Corpus } from './corpus.ts';
 import { Feedback } from './fuzz-feedback.ts';
 import { fuzz, type FuzzOptions, type FuzzResult } from './fuzz.ts';
 
@@ -77,6 +77,8 @@ t.test('what cannot be read or run is told in one line and left out', (t) => {
   t.ok(told.includes('/folder.prog: EISDIR; left out'));
   for (const why of told) t.notMatch(why, /\n/);
   t.throws(() => readCorpus([join(folder, 'none')], '2.6.20', fail), /none: no such folder$/);
+  for (const place of [join(folder, 'good.prog'), '/proc/none'])
+    t.throws(() => prepareCorpus(place), { code: /^E/ }, place);
   t.end();
 });
 

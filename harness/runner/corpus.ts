@@ -4,8 +4,16 @@
  */
 
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { metaOf } from '../program/meta.ts';
 import { printProgram, programHash } from '../program/print.ts';
 import type { Program } from '../program/program.ts';
@@ -79,6 +87,14 @@ export function kernelsOf(folders: readonly string[]): string[] {
   return [...kernels].sort();
 }
 
+/** Makes the folder if it is not there, and throws if nothing can be written to it: at once, not after hours. */
+export function prepareCorpus(folder: string): void {
+  makeFolder(folder);
+  const trial = join(folder, `.part-${process.pid}`);
+  writeFileSync(trial, '');
+  rmSync(trial);
+}
+
 /** Puts a program into the folder, whole or not at all. False if it is there already. */
 export function addToCorpus(folder: string, kernel: string, kept: KeptProgram): boolean {
   const program = parseProgram(kept.program, 'kept');
@@ -86,7 +102,7 @@ export function addToCorpus(folder: string, kernel: string, kept: KeptProgram): 
   const brings = kept.brings.map((feature) => `# brings ${feature}\n`);
   const meta = [{ key: 'kernel', value: kernel }, ...program.meta];
   const text = `${brings.join('')}${printProgram({ ...program, name: '', meta })}`;
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const temporary = `${file}.part-${process.pid}`;
   try {
     if (readdirSync(folder).includes(`${programHash(program)}.prog`)) return false;
@@ -97,6 +113,14 @@ export function addToCorpus(folder: string, kernel: string, kept: KeptProgram): 
     throw thrown;
   }
   return true;
+}
+
+/** One after the other: the recursive form of mkdir never ends below a folder that cannot have any, as /proc. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  const parent = dirname(folder);
+  if (parent !== folder) makeFolder(parent);
+  mkdirSync(folder);
 }
 
 function filesOf(folder: string): string[] {

@@ -48,17 +48,26 @@ function mutantOf(program: Program, draw: Draw, options: MutateOptions): Program
   let draft: Draft | null = draftOf(program);
   let left = chance(draw, 50) ? 1 : draw.int(2, 3);
   for (; left > 0; left--) draft = pickWeighted(draw, MUTATIONS)(draft, draw, options) ?? draft;
+  // Most of what does not fit is seen here already, where it costs least.
+  if (!fits(draft, options)) return null;
   return rebuild({ ...program, name: '', expect: [] }, draft);
 }
 
-function isFit(program: Program, options: MutateOptions): boolean {
-  const { threads, init } = program;
-  const { callsPerThread } = options;
-  if (threads.length < options.threads.min || threads.length > options.threads.max) return false;
-  if (init.length > INIT_MAX) return false;
-  if (threads.some((c) => c.length < callsPerThread.min || c.length > callsPerThread.max))
-    return false;
+/** Whether there are as many threads and calls as there may be; a thread without calls is no thread. */
+function fits(of: Draft | Program, options: MutateOptions): boolean {
+  const lengths = of.threads.map((calls) => calls.length).filter((n) => n > 0);
+  const { threads, callsPerThread } = options;
   return (
+    of.init.length <= INIT_MAX &&
+    lengths.length >= threads.min &&
+    lengths.length <= threads.max &&
+    lengths.every((n) => n >= callsPerThread.min && n <= callsPerThread.max)
+  );
+}
+
+function isFit(program: Program, options: MutateOptions): boolean {
+  return (
+    fits(program, options) &&
     problemOf(program) === null &&
     missingOn(program, options.selector) === null &&
     options.accepts(program)
