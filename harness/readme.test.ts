@@ -68,17 +68,15 @@ t.test('the README and the table of exit codes agree', (t) => {
   t.end();
 });
 
-t.test('every configuration of the bench measures something', async (t) => {
+t.test('every driver of the bench measures something', async (t) => {
   const one = join(root, 'build/harness/bench/one.js');
   for (const driver of ['fast-check', 'random', 'pos', 'dpor']) {
+    const what = { program: 'mod-versus-del', kernel: '2.6.20', driver };
+    const order = { kind: 'drive', ...what, sanitize: true, seconds: 0.05 };
     const out = await new Promise<string>((resolve) => {
-      execFile(
-        process.execPath,
-        [one, 'mod-versus-del', '2.6.20', driver, 'on', '0.05'],
-        (_, stdout) => resolve(stdout),
-      );
+      execFile(process.execPath, [one, JSON.stringify(order)], (_, stdout) => resolve(stdout));
     });
     const measured: unknown = JSON.parse(out);
-    t.match(measured, { executions: Number, steps: Number, seconds: Number }, driver);
+    t.match(measured, { executions: Number, steps: Number, seconds: Number, peak: Number }, driver);
   }
 });

@@ -1,16 +1,11 @@
 /** Ways of driving one and the same kernel program, each measured over a fixed number of executions. */
 
 import * as fc from 'fast-check';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { explore } from '../explore/explore.ts';
-import { modVersusDel, waitQueue } from '../explore/known-programs.ts';
 import { strategyNamed } from '../explore/strategies.ts';
 import { NO_OBSERVER, engine, type Scenario } from '../machine/index.ts';
-import { parseProgram } from '../program/text.ts';
-import { packageRoot } from '../runner/case-index.ts';
+import { Budget, processorSeconds } from './processor.ts';
 import { Sanitizers } from '../sanitizers/index.ts';
-import { modelTarget } from '../target/model.ts';
 
 /** What one way of driving did. */
 export interface Measured {
@@ -18,14 +13,8 @@ export interface Measured {
   readonly steps: number;
   /** Steps, and the operations of init and exit. */
   readonly operations: number;
+  /** Of processor time. */
   readonly seconds: number;
-}
-
-/** The scenario of a program of fixtures/bench on a kernel, or of a litmus on the bare machine. */
-export function benchScenario(program: string, kernel: string): Scenario {
-  if (kernel === 'machine') return program === 'mod-versus-del' ? modVersusDel() : waitQueue(false);
-  const path = join(packageRoot(), 'fixtures', 'bench', `${program}.prog`);
-  return modelTarget(kernel).modelRun(parseProgram(readFileSync(path, 'utf8'), path), {});
 }
 
 /** Executions of a strategy until the time is up, restarted as often as it ends. */
@@ -40,8 +29,8 @@ export function driveStrategy(
   let executions = 0;
   let steps = 0;
   const before = engine.operations;
-  const started = performance.now();
-  const limit = started + seconds * 1000;
+  const started = processorSeconds();
+  const budget = new Budget(seconds);
   do {
     explore(
       engine,
@@ -51,11 +40,11 @@ export function driveStrategy(
         executions++;
         steps += engine.depth;
       },
-      { stop: (n) => n % 64 === 0 && performance.now() > limit },
+      { stop: (n) => n % 64 === 0 && budget.isSpent() },
     );
-  } while (performance.now() < limit);
+  } while (!budget.isSpent());
   const operations = engine.operations - before;
-  return { executions, steps, operations, seconds: (performance.now() - started) / 1000 };
+  return { executions, steps, operations, seconds: processorSeconds() - started };
 }
 
 /**
@@ -67,7 +56,7 @@ export async function driveFastCheck(scenario: Scenario, seconds: number): Promi
   let executions = 0;
   let steps = 0;
   const before = engine.operations;
-  const started = performance.now();
+  const started = processorSeconds();
   const property = fc.asyncProperty(fc.scheduler(), async (s) => {
     engine.open(scenario);
     const thread = async (t: number): Promise<void> => {
@@ -82,11 +71,10 @@ export async function driveFastCheck(scenario: Scenario, seconds: number): Promi
     executions++;
     steps += engine.depth;
   });
-  const limit = started + seconds * 1000;
-  for (let seed = 1; performance.now() < limit; seed++)
-    await fc.check(property, { seed, numRuns: 50 });
+  const budget = new Budget(seconds);
+  for (let seed = 1; !budget.isSpent(); seed++) await fc.check(property, { seed, numRuns: 50 });
   const operations = engine.operations - before;
-  return { executions, steps, operations, seconds: (performance.now() - started) / 1000 };
+  return { executions, steps, operations, seconds: processorSeconds() - started };
 }
 
 function anyEnabled(): boolean {

@@ -1,18 +1,42 @@
-/** One configuration in a process of its own: prints one line of JSON. */
+/** One configuration in a process of its own: takes an order as JSON, prints one line of JSON. */
 
-import { benchScenario, driveFastCheck, driveStrategy, type Measured } from './drive.ts';
+import type { Measured } from './drive.ts';
+import type { DriveOrder, Order } from './orders.ts';
+import { scenarioOf } from './subjects.ts';
+
+async function drive(order: DriveOrder): Promise<Measured> {
+  const { driveFastCheck, driveStrategy } = await import('./drive.ts');
+  const scenario = await scenarioOf(order);
+  const measure = async (seconds: number): Promise<Measured> =>
+    order.driver === 'fast-check'
+      ? await driveFastCheck(scenario, seconds)
+      : driveStrategy(scenario, order.driver, order.sanitize, seconds);
+  // Once to warm up: what is measured is compiled code.
+  await measure(order.seconds / 3);
+  return await measure(order.seconds);
+}
+
+// What is not needed is not loaded: it would count as memory of the configuration.
+async function carryOut(order: Order): Promise<object> {
+  switch (order.kind) {
+    case 'count':
+      return (await import('./count.ts')).count(await scenarioOf(order), order);
+    case 'drive':
+      return await drive(order);
+    case 'fuzz':
+      return (await import('./fuzz-rate.ts')).fuzzRate(order);
+    case 'bugs':
+      return await (await import('./bug-run.ts')).runForBugs(order);
+    default:
+      return await (await import('./jobs-run.ts')).exploreWith(order);
+  }
+}
 
 async function main(): Promise<void> {
-  const [program = '', kernel = '', driver = '', sanitizers = '', seconds = '3'] =
-    process.argv.slice(2);
-  const scenario = benchScenario(program, kernel);
-  const measure = async (time: number): Promise<Measured> =>
-    driver === 'fast-check'
-      ? await driveFastCheck(scenario, time)
-      : driveStrategy(scenario, driver, sanitizers === 'on', time);
-  // Once to warm up: what is measured is compiled code.
-  await measure(Number(seconds) / 3);
-  process.stdout.write(`${JSON.stringify(await measure(Number(seconds)))}\n`);
+  // Only measure.ts starts this, with an order.
+  const answer = await carryOut(JSON.parse(process.argv[2] ?? '') as Order);
+  const peak = process.resourceUsage().maxRSS * 1024;
+  process.stdout.write(`${JSON.stringify({ ...answer, peak })}\n`);
 }
 
 await main();
