@@ -197,13 +197,26 @@ function sampledText({ programs, unseen }: NonNullable<FuzzResult['sampled']>): 
   return `${counted(programs, 'program')} sampled: the chance that one more execution is a new trace is ${chance} on average (Good-Turing)`;
 }
 
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
+
+function rate(n: number, { elapsed }: FuzzResult): string {
+  return Math.round(n / Math.max(0.001, elapsed / 1000)).toLocaleString('en');
+}
+
 function summary(r: FuzzResult): string {
   const covered = `${r.complete} of ${r.programs} programs explored completely, the others sampled; ${r.executions} executions`;
   const lines = ['', `${r.findings.length} findings (stopped: ${r.stopped}); ${covered}`];
   if (r.coverage !== null) lines.push(`covered: ${coverageText(r.coverage.counts)}`);
   if (r.sampled !== null) lines.push(sampledText(r.sampled));
-  for (const f of r.findings)
-    lines.push(`  ${f.signature}${f.ids.length === 0 ? '' : ` (${f.ids.join(' ')})`}`);
+  lines.push(
+    `${seconds(r.elapsed)}, ${rate(r.programs, r)} programs/s, ${rate(r.executions, r)} executions/s`,
+  );
+  for (const f of r.findings) {
+    const ids = f.ids.length === 0 ? '' : ` (${f.ids.join(' ')})`;
+    lines.push(`  ${f.signature}${ids}, after ${seconds(f.foundAfter)}`);
+  }
   // Last, so that it is what stands above the prompt.
   for (const f of r.findings) lines.push(f.replay);
   return `${lines.join('\n')}\n`;

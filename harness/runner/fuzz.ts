@@ -55,11 +55,13 @@ export interface FuzzProgress {
 }
 
 export interface FuzzFinding extends Caught {
-  /** Milliseconds after the start. */
+  /** Milliseconds from the start to the first program that showed it; it was shrunk later. */
   readonly foundAfter: number;
 }
 
 export interface FuzzResult {
+  /** Milliseconds that it took. */
+  readonly elapsed: number;
   /** Rounds of generated programs that were begun: each is a seed of its own for fast-check. */
   readonly rounds: number;
   readonly programs: number;
@@ -119,6 +121,8 @@ class Fuzzer {
   readonly #halt = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
   readonly #places: Place[] = [];
   readonly #findings: FuzzFinding[] = [];
+  /** When a signature was new in a program first. */
+  readonly #seen = new Map<string, number>();
   #rounds = 0;
   #programs = 0;
   #executions = 0;
@@ -160,6 +164,7 @@ class Fuzzer {
     }
     const broken = this.#broken;
     return {
+      elapsed: this.#listener.clock(),
       rounds: this.#rounds,
       programs: this.#programs,
       executions: this.#executions,
@@ -222,6 +227,8 @@ class Fuzzer {
       this.#look();
       return;
     }
+    const { hit } = news.scouted;
+    if (hit !== null && !this.#seen.has(hit)) this.#seen.set(hit, this.#listener.clock());
     if (news.kind === 'end') {
       place.order = null;
       place.now = NOTHING;
@@ -290,7 +297,8 @@ class Fuzzer {
 
   #report(caught: Caught): void {
     saveProgram(this.#options.folder, caught.signature, caught.saved);
-    const finding: FuzzFinding = { ...caught, foundAfter: this.#listener.clock() };
+    const foundAfter = this.#seen.get(caught.signature) ?? this.#listener.clock();
+    const finding: FuzzFinding = { ...caught, foundAfter };
     this.#findings.push(finding);
     this.#listener.found(finding);
   }
