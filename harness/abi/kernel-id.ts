@@ -14,6 +14,18 @@ export interface KernelId {
 
 /** Takes a selector such as `host`, `2.6.20` or `2.5.44+sys_epoll-v11+epoll-acsem` apart; never fails. */
 export function kernelIdOf(selector: string): KernelId {
+  let kernel = known.get(selector);
+  if (kernel === undefined) {
+    kernel = takenApart(selector);
+    known.set(selector, kernel);
+  }
+  return kernel;
+}
+
+/** Every history is asked of its kernel. */
+const known = new Map<string, KernelId>();
+
+function takenApart(selector: string): KernelId {
   if (selector === 'host') return { host: true, base: '', version: [], patches: [] };
   const [base = '', ...patches] = selector.split('+');
   const numbers = /^\d+(\.\d+)*/.exec(base)?.[0] ?? '';

@@ -373,9 +373,10 @@ function isAioCall(record: CallRecord): boolean {
 }
 
 /** The arguments of a call that may be descriptors; those of requests that it submits are in its list. */
-function descriptorArgsOf(record: CallRecord): Arg[] {
+function descriptorArgsOf(record: CallRecord): readonly Arg[] {
   const { args } = record.call;
   if (isAioCall(record)) return args.flatMap(requestArgs);
+  if (!args.some((arg) => arg.kind === 'pollfds')) return args;
   return args.flatMap((arg) =>
     arg.kind === 'pollfds' ? arg.entries.map((entry) => entry.fd) : [arg],
   );

@@ -53,8 +53,9 @@ export class Lockdep {
   forget(): void {
     this.classNames.length = 0;
     this.classNumbers.clear();
-    this.classOfLock.fill(-1);
-    this.seen.fill(0);
+    // What the tables by lock and by pair of classes hold is told by the names and the epoch to be of the past; to
+    // clear them would cost more than the exploration of a small program.
+    this.epoch++;
     this.classOrder.forget();
     this.lockOrder.forget();
     this.irq.forget();
