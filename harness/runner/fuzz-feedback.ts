@@ -18,8 +18,8 @@ interface Kept extends KeptProgram {
   readonly executions: number;
 }
 
-/** A generation of rounds at most: so many can be run side by side. */
-const GENERATION = 16;
+/** Rounds of a generation at most. */
+const GENERATION = 64;
 /** Of what was kept, the cheaper part, and of that the rarer part: mutants of what is dear are dearer still. */
 const CHEAP = 1 / 2;
 const RARE = 1 / 4;
@@ -103,11 +103,20 @@ function least<T>(list: readonly T[], what: (one: T) => number, part: number): T
   return sorted.slice(0, Math.max(POOL_MIN, Math.ceil(list.length * part))).map(({ one }) => one);
 }
 
-/** Generations are 2, 2, 4, 8, 16, 16, ... rounds; a round makes mutants of what the one before its own had not. */
+/**
+ * Where the generation ends that begins with a round: those of a generation can be run side by side, and so can two in
+ * a row, so they grow; but slowly, or what was kept would be old when it is used.
+ */
+function endOf(start: number): number {
+  if (start < 4) return start + 2;
+  return start + Math.max(4, Math.min(GENERATION, start >> 2));
+}
+
+/** How many rounds there were before the generation before that of a round: these are what it makes mutants of. */
 function basisOf(round: number): number {
   let [before, start] = [0, 0];
   for (;;) {
-    const end = start + Math.max(2, Math.min(GENERATION, start));
+    const end = endOf(start);
     if (round < end) return before;
     [before, start] = [start, end];
   }
@@ -116,6 +125,6 @@ function basisOf(round: number): number {
 /** Whether a generation begins there. */
 function isBasis(round: number): boolean {
   let start = 0;
-  while (start < round) start += Math.max(2, Math.min(GENERATION, start));
+  while (start < round) start = endOf(start);
   return start === round;
 }
