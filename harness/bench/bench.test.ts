@@ -134,8 +134,12 @@ t.test('what cannot be measured says why in one line', async (t) => {
 t.test('each kind of configuration measures something in a process of its own', async (t) => {
   const kernel = '2.6.20';
   const program = 'mod-versus-del';
-  const [fuzz, bugs, one, two] = await Promise.all([
+  const [fuzz, coverage, bugs, one, two] = await Promise.all([
     bench().ask('fuzz', { kind: 'fuzz', kernel, threads: 2, calls: 1, seconds: 0.1 }),
+    bench().ask('coverage', {
+      ...{ kind: 'coverage', kernel, use: 'steer', seed: 1, threads: 2, calls: 1 },
+      ...{ seconds: 60, programs: 20 },
+    }),
     bench().ask('bugs', {
       kind: 'bugs',
       kernel: '2.5.44+sys_epoll-v11',
@@ -149,10 +153,12 @@ t.test('each kind of configuration measures something in a process of its own', 
     bench().ask('jobs', { kind: 'jobs', program, kernel, jobs: 2 }),
   ]);
   t.ok(fuzz.programs > 0 && fuzz.complete > 0 && fuzz.complete <= fuzz.programs, 'fuzz');
+  t.ok(coverage.programs === 20 && coverage.features > 20 && coverage.bothOrders > 0, 'coverage');
   t.ok(bugs.programs > 0 && bugs.executions > 0, 'bugs');
   t.ok(one.isComplete && one.traces > 1, 'jobs');
   t.same([two.traces, two.seen], [one.traces, one.seen], 'two threads see the same as one');
-  for (const { peak } of [fuzz, bugs, one, two]) t.ok(peak > 20e6 && peak < 4e9, `${peak} bytes`);
+  for (const { peak } of [fuzz, coverage, bugs, one, two])
+    t.ok(peak > 20e6 && peak < 4e9, `${peak} bytes`);
 });
 
 t.test('the bugs of the list are catalogued, on kernels that are there', async (t) => {

@@ -4,19 +4,8 @@ import { DETECTORS } from '../abi/index.ts';
 import { kindOf } from '../coverage/index.ts';
 import { bugIds, loadKnownBugs } from '../runner/bug-index.ts';
 import { fuzz } from '../runner/fuzz.ts';
-import type { CoverageUse } from '../runner/fuzz-order.ts';
-
-export interface CoverageOrder {
-  readonly kind: 'coverage';
-  readonly kernel: string;
-  readonly use: CoverageUse;
-  readonly seed: number;
-  readonly threads: number;
-  readonly calls: number;
-  /** Programs at most. */
-  readonly programs: number;
-  readonly seconds: number;
-}
+import type { CoverageOrder } from './orders.ts';
+import { processorSeconds } from './processor.ts';
 
 /** What one run came to. */
 export interface CoverageRun {
@@ -28,15 +17,16 @@ export interface CoverageRun {
   readonly signatures: number;
   /** Catalogued bugs. */
   readonly bugs: number;
+  /** Of processor time. */
   readonly seconds: number;
 }
 
 /** Fuzzes in this thread. Nothing is shrunk: findings count as features. */
 export async function coverageRun(order: CoverageOrder): Promise<CoverageRun> {
-  const { kernel, use, seed, threads, calls, programs, seconds } = order;
+  const { kernel, use, seed, threads, calls, programs = Infinity, seconds } = order;
   const known = await loadKnownBugs();
-  const started = performance.now();
-  const clock = (): number => performance.now() - started;
+  const started = processorSeconds();
+  const clock = (): number => (processorSeconds() - started) * 1000;
   const result = await fuzz(
     {
       ...{ kernel, seed, programs, timeMs: seconds * 1000, coverage: use },

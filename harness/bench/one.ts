@@ -25,6 +25,8 @@ async function carryOut(order: Order): Promise<object> {
       return await drive(order);
     case 'fuzz':
       return (await import('./fuzz-rate.ts')).fuzzRate(order);
+    case 'coverage':
+      return await (await import('./coverage-run.ts')).coverageRun(order);
     case 'bugs':
       return await (await import('./bug-run.ts')).runForBugs(order);
     default:

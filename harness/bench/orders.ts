@@ -1,7 +1,9 @@
 /** What a process of its own is asked to measure, and what it answers: plain data, one line of JSON each way. */
 
 import type { Counted } from './count.ts';
+import type { CoverageUse } from '../runner/fuzz-order.ts';
 import type { BugRun } from './bug-run.ts';
+import type { CoverageRun } from './coverage-run.ts';
 import type { Measured } from './drive.ts';
 import type { FuzzRate } from './fuzz-rate.ts';
 import type { Explored } from './jobs-run.ts';
@@ -57,12 +59,27 @@ export interface JobsOrder {
   readonly jobs: number;
 }
 
-export type Order = CountOrder | DriveOrder | FuzzOrder | BugsOrder | JobsOrder;
+/** Fuzzing for its coverage, for so many seconds. */
+export interface CoverageOrder {
+  readonly kind: 'coverage';
+  readonly kernel: string;
+  readonly use: CoverageUse;
+  readonly seed: number;
+  /** Per program, and calls per thread, at most. */
+  readonly threads: number;
+  readonly calls: number;
+  readonly seconds: number;
+  /** Programs at most. */
+  readonly programs?: number;
+}
+
+export type Order = CountOrder | DriveOrder | FuzzOrder | CoverageOrder | BugsOrder | JobsOrder;
 
 interface Answers {
   readonly count: Counted;
   readonly drive: Measured;
   readonly fuzz: FuzzRate;
+  readonly coverage: CoverageRun;
   readonly bugs: BugRun;
   readonly jobs: Explored;
 }

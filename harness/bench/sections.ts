@@ -2,6 +2,7 @@
 
 import type { Section } from './bench.ts';
 import { bugsSection } from './bugs-section.ts';
+import { coverageSection } from './coverage-section.ts';
 import { fuzzSection } from './fuzz-section.ts';
 import { jobsSection } from './jobs-section.ts';
 import { ratesSection } from './rates.ts';
@@ -14,6 +15,7 @@ export const SECTIONS: readonly Section[] = [
   ratesSection,
   spinSection,
   fuzzSection,
+  coverageSection,
   jobsSection,
   bugsSection,
 ];
