@@ -30,9 +30,10 @@ const NO_FINDINGS: readonly Finding[] = [];
 /** Steps of one execution before it is given up as endless. */
 export const DEFAULT_MAX_STEPS = 5000;
 
-/** Endless executions that are kept to be looked into, and after which an exploration is given up. */
+/** Endless executions that are kept to be looked into. */
 const LOOKED_INTO = 8;
-const HOPELESS = 32;
+/** Steps in endless executions after which an exploration is given up: what is endless has no last trace. */
+const HOPELESS = 160_000;
 
 interface Tally<T> {
   first: T;
@@ -167,6 +168,7 @@ export class Exploration {
       parts.flatMap((part) => part.outcomes),
     );
     this.findings.recount(parts.flatMap((part) => part.findings));
+    if (this.isHopeless()) return this.result(this.stepsReached());
     return this.result(incomplete ?? this.whyIncomplete('exhausted', Infinity, '', ''));
   }
 
@@ -191,8 +193,7 @@ export class Exploration {
         else if (this.broken !== undefined) stopped = 'broken';
         else if (options.stopAtFirst === true && this.findings.size > 0) stopped = 'first finding';
         else if (this.enough) stopped = 'a finding that was looked for';
-        else if (this.entry.exhaustive && this.outOfSteps >= HOPELESS)
-          stopped = this.stepsReached();
+        else if (this.entry.exhaustive && this.isHopeless()) stopped = this.stepsReached();
         else if (options.interrupted?.(n, () => this.progress(strategy)) === true)
           stopped = 'stopped';
         return stopped !== '';
@@ -228,6 +229,10 @@ export class Exploration {
     if (stopped !== '') return stopped;
     if (this.outOfSteps > 0) return this.stepsReached();
     return bounded === '' ? undefined : bounded;
+  }
+
+  private isHopeless(): boolean {
+    return this.outOfSteps * engine.maxSteps >= HOPELESS;
   }
 
   private stepsReached(): string {
