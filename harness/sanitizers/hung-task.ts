@@ -23,6 +23,8 @@ export class HungTask {
   // The last wake-up of a task, by its state object.
   private readonly wakeEpoch = new Int32Array(MAX_OBJECTS);
   private readonly wakePosition = new Int32Array(MAX_OBJECTS);
+  /** Threads of circles that have been told. */
+  private readonly seen = new Uint8Array(MAX_THREADS);
 
   constructor(findings: FindingList, held: HeldLocks) {
     this.findings = findings;
@@ -39,7 +41,8 @@ export class HungTask {
   }
 
   quiet(): void {
-    const seen = new Uint8Array(MAX_THREADS);
+    const { seen } = this;
+    seen.fill(0);
     for (let t = 0; t < engine.width; t++) {
       if (!engine.isLive(t) || engine.isEnabled(t)) continue;
       const kind = engine.pKind[t];

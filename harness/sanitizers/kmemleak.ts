@@ -3,15 +3,16 @@
  * allocations like any other, so a reference that was never dropped shows as its object.
  */
 
-import { allocations, engine } from '../machine/index.ts';
+import { allocations, engine, type Mem } from '../machine/index.ts';
 import type { FindingList } from './findings.ts';
 import { memName } from './names.ts';
 
 /** One finding per allocation site: the first object and how many there are. */
 export function findLeaks(findings: FindingList): void {
+  if (allocations.every(isFine)) return;
   const bySite = new Map<string, { name: string; count: number }>();
   for (const mem of allocations) {
-    if (mem.freed || mem.permanent) continue;
+    if (isFine(mem)) continue;
     const entry = bySite.get(mem.allocSite);
     if (entry === undefined) bySite.set(mem.allocSite, { name: memName(mem), count: 1 });
     else entry.count++;
@@ -22,4 +23,8 @@ export function findLeaks(findings: FindingList): void {
       engine.log.length - 1,
     ]);
   }
+}
+
+function isFine(mem: Mem): boolean {
+  return mem.freed || mem.permanent;
 }

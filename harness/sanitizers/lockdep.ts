@@ -138,20 +138,26 @@ export class Lockdep {
     site: string,
     t: number,
   ): void {
-    const known = graph.size;
-    const cycles = graph.enter({
-      from,
-      to,
-      fromShared,
-      toShared,
-      epoch: this.epoch,
-      thread: engine.inline ? currentName() : threadName(t),
-      fromSite: this.held.site[at],
-      toSite: site,
-      fromPosition: this.held.position[at],
-      toPosition: t === engine.current ? engine.position() : engine.log.lastOf[t],
-    });
-    if (graph.size > known) this.learnt = true;
+    const thread = engine.inline ? currentName() : threadName(t);
+    const fromPosition = this.held.position[at];
+    const toPosition = t === engine.current ? engine.position() : engine.log.lastOf[t];
+    const fromSite = this.held.site[at];
+    const known = graph.find(from, to, fromShared, toShared);
+    if (known !== undefined) {
+      if (known.epoch === this.epoch) return;
+      known.epoch = this.epoch;
+      known.thread = thread;
+      known.fromSite = fromSite;
+      known.toSite = site;
+      known.fromPosition = fromPosition;
+      known.toPosition = toPosition;
+      for (const cycle of graph.again(known)) this.inversion(cycle, graph === this.lockOrder);
+      return;
+    }
+    const modes = { from, to, fromShared, toShared, epoch: this.epoch };
+    const where = { thread, fromSite, toSite: site, fromPosition, toPosition };
+    const cycles = graph.enter({ ...modes, ...where });
+    this.learnt = true;
     for (const cycle of cycles) this.inversion(cycle, graph === this.lockOrder);
   }
 

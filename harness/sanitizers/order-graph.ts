@@ -46,13 +46,22 @@ export class OrderGraph {
     this.cycles.length = 0;
   }
 
+  /** The edge that is known from one node to another in these modes, or undefined. */
+  find(from: number, to: number, fromShared: boolean, toShared: boolean): OrderEdge | undefined {
+    return this.byKey.get(keyOf(from, to, fromShared, toShared));
+  }
+
+  /** A known edge was seen again, for the first time in this execution: the cycles that it completes there. */
+  again(edge: OrderEdge): readonly Cycle[] {
+    return this.cycles.length === 0 ? NO_CYCLES : this.complete(edge, null);
+  }
+
   /**
    * Enters what was seen and answers the cycles to report: those that are complete in this execution now, and a
    * new one. Answers nothing for an edge that this execution has seen already.
    */
   enter(seen: OrderEdge): readonly Cycle[] {
-    const key =
-      ((seen.from * 65536 + seen.to) * 2 + (seen.fromShared ? 1 : 0)) * 2 + (seen.toShared ? 1 : 0);
+    const key = keyOf(seen.from, seen.to, seen.fromShared, seen.toShared);
     let edge = this.byKey.get(key);
     let fresh: OrderEdge[] | null = null;
     if (edge === undefined) {
@@ -63,10 +72,14 @@ export class OrderGraph {
       if (fresh !== null) this.cycles.push(fresh);
     } else if (edge.epoch === seen.epoch) return [];
     else Object.assign(edge, seen);
+    return this.complete(edge, fresh);
+  }
+
+  private complete(edge: OrderEdge, fresh: readonly OrderEdge[] | null): readonly Cycle[] {
     const result: Cycle[] = [];
     for (const cycle of this.cycles) {
       const isNew = cycle === fresh;
-      if (cycle.includes(edge) && (isNew || cycle.every((e) => e.epoch === seen.epoch)))
+      if (cycle.includes(edge) && (isNew || cycle.every((e) => e.epoch === edge.epoch)))
         result.push({ edges: cycle, isNew });
     }
     return result;
@@ -91,6 +104,12 @@ export class OrderGraph {
     }
     return null;
   }
+}
+
+const NO_CYCLES: readonly Cycle[] = [];
+
+function keyOf(from: number, to: number, fromShared: boolean, toShared: boolean): number {
+  return ((from * 65536 + to) * 2 + (fromShared ? 1 : 0)) * 2 + (toShared ? 1 : 0);
 }
 
 /** Whether somebody on edge a can be kept waiting by somebody who holds what edge b starts from. */
