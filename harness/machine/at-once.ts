@@ -37,6 +37,40 @@ const thenIterator = iteratorOf<unknown>(() => {
   return computed;
 });
 
+type More = (a: unknown, b: unknown, result: number) => Kernel<number> | null;
+
+const mores: (More | null)[] = new Array<More | null>(MAX_THREADS).fill(null);
+
+const moreIterator = iteratorOf<number>(() => {
+  const t = engine.current;
+  let step = steps[t].next();
+  while (step.done === true) {
+    const more = mores[t];
+    const next = more === null ? null : more(firsts[t], seconds[t], step.value);
+    mores[t] = null;
+    if (next === null) return step;
+    steps[t] = next;
+    step = next.next();
+  }
+  return step;
+});
+
+/** One operation, and then the one that `more(a, b, its result)` publishes, unless that is null. */
+export function andMaybe<A, B>(
+  step: Kernel<number>,
+  more: (a: A, b: B, result: number) => Kernel<number> | null,
+  a: A,
+  b: B,
+): Kernel<number> {
+  const t = engine.current;
+  steps[t] = step;
+  // These belong together, and come back together.
+  mores[t] = more as More;
+  firsts[t] = a;
+  seconds[t] = b;
+  return moreIterator;
+}
+
 /**
  * One operation, and then `then(a, b, its result)` in the same step: `step` is the call that publishes it. What `then`
  * does is atomic with the operation, as what stands behind a `yield*`.

@@ -4,6 +4,7 @@
  * `site` is the step label of the document (`v11-PO2`): it names the place in reports and signatures.
  */
 
+import { andMaybe } from './at-once.ts';
 import { engine, type Kernel, type Lifetime, type OpObject, type RwsemEffects } from './engine.ts';
 import { Kind, MAX_OBJECTS } from './op.ts';
 import { keepState } from './snapshot.ts';
@@ -179,16 +180,22 @@ export class RwSem implements Lock, RwsemEffects {
   }
 }
 
-export function* downRead(sem: RwSem, site: string): Kernel<void> {
+export function downRead(sem: RwSem, site: string): Kernel<number> {
   engine.observer.mightSleep(site);
-  if ((yield* engine.submit(Kind.RWSEM_ASK, sem, 0, site)) === 0)
-    yield* engine.submit(Kind.RWSEM_GRANT, sem, 0, site);
+  return andMaybe(engine.submit(Kind.RWSEM_ASK, sem, 0, site), awaitReading, sem, site);
 }
 
-export function* downWrite(sem: RwSem, site: string): Kernel<void> {
+function awaitReading(sem: RwSem, site: string, granted: number): Kernel<number> | null {
+  return granted === 1 ? null : engine.submit(Kind.RWSEM_GRANT, sem, 0, site);
+}
+
+export function downWrite(sem: RwSem, site: string): Kernel<number> {
   engine.observer.mightSleep(site);
-  if ((yield* engine.submit(Kind.RWSEM_ASK, sem, 1, site)) === 0)
-    yield* engine.submit(Kind.RWSEM_GRANT, sem, 1, site);
+  return andMaybe(engine.submit(Kind.RWSEM_ASK, sem, 1, site), awaitWriting, sem, site);
+}
+
+function awaitWriting(sem: RwSem, site: string, granted: number): Kernel<number> | null {
+  return granted === 1 ? null : engine.submit(Kind.RWSEM_GRANT, sem, 1, site);
 }
 
 export function upRead(sem: RwSem, site: string): Kernel<number> {

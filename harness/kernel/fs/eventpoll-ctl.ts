@@ -30,7 +30,7 @@ import {
   linksOf,
   noteReadyState,
 } from './eventpoll-object.ts';
-import type { EventPoll } from './eventpoll-object.ts';
+import type { EpLinks, EventPoll } from './eventpoll-object.ts';
 import { appendReady, epPollCallback, epPollSafewake, wakeSleepers } from './eventpoll-wake.ts';
 import type { File, PollTable } from './file.ts';
 
@@ -128,11 +128,14 @@ export function* epModify(item: EpItem, events: number, data: unknown): Kernel<n
 }
 
 /** ep_unregister_pollwait(): takes the item off its file's queues; waits for a callback that is running. */
-export function* unregisterPollwait(item: EpItem, site: string): Kernel<void> {
+export function unregisterPollwait(item: EpItem, site: string): Kernel<void> {
   plainWrite(item.semGuard, site);
   const queued = item.nwait !== 0;
   item.nwait = 0;
-  if (!queued) return;
+  return queued ? removeEntries(item, site) : atOnce(undefined);
+}
+
+function* removeEntries(item: EpItem, site: string): Kernel<void> {
   for (const { mem, entry, whead } of item.entries.splice(0)) {
     yield* removeWaitQueue(whead, entry, site);
     kfree(mem, site);
@@ -172,9 +175,11 @@ export function* epRemove(item: EpItem, remover: Remover): Kernel<number> {
 }
 
 /** RM2: takes the item off f_ep_links, unless the release of the target has done so. */
-function* unlinkFromFile(item: EpItem, remover: Remover): Kernel<void> {
-  const links = linksOf(item.file);
-  if (remover === 'target') return;
+function unlinkFromFile(item: EpItem, remover: Remover): Kernel<void> {
+  return remover === 'target' ? atOnce(undefined) : unlink(item, remover, linksOf(item.file));
+}
+
+function* unlink(item: EpItem, remover: Remover, links: EpLinks): Kernel<void> {
   yield* spinLock(links.lock, '2.6-RM2');
   plainWrite(links.guard, '2.6-RM2');
   const at = links.items.indexOf(item);

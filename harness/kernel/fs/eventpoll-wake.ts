@@ -32,9 +32,13 @@ import {
  * Wakes all sleepers of the set and answers whether its pollers have to be woken too, which the caller does once
  * it has dropped ep.lock. Needs ep.lock for writing.
  */
-export function* wakeSleepers(ep: EventPoll, site: string): Kernel<boolean> {
-  if (isActiveLocked(ep.wq, site)) yield* wakeUpLocked(ep.wq, WAKE_NORMAL, 1, 0, site);
+export function wakeSleepers(ep: EventPoll, site: string): Kernel<boolean> {
   // A racy look: pollers queue under the queue's own lock.
+  return isActiveLocked(ep.wq, site) ? wakeThemFirst(ep, site) : waitqueueActive(ep.pollWait, site);
+}
+
+function* wakeThemFirst(ep: EventPoll, site: string): Kernel<boolean> {
+  yield* wakeUpLocked(ep.wq, WAKE_NORMAL, 1, 0, site);
   return yield* waitqueueActive(ep.pollWait, site);
 }
 

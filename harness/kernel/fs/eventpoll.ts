@@ -6,6 +6,7 @@
  */
 
 import {
+  atOnce,
   copyFromUser,
   downWrite,
   handleSignals,
@@ -35,6 +36,7 @@ import {
   EPOLL_EVENT_SIZE,
   EP_MAX_EVENTS,
   EventPoll,
+  type EpLinks,
   findItem,
   globals,
   linksOf,
@@ -120,7 +122,7 @@ function* checkedCtl(
 }
 
 /** CT7 to CT9. The lookup takes ep.lock in C; sem keeps the tree still, so it needs no step. */
-function* doCtl(
+function doCtl(
   ep: EventPoll,
   op: number,
   target: File,
@@ -131,15 +133,15 @@ function* doCtl(
   const item = findItem(ep, target, fd);
   switch (op) {
     case EPOLL_CTL_ADD:
-      if (item !== null) return -E.EEXIST;
-      return yield* epInsert(ep, target, fd, event.events | ALWAYS, event.data);
+      if (item !== null) return atOnce(-E.EEXIST);
+      return epInsert(ep, target, fd, event.events | ALWAYS, event.data);
     case EPOLL_CTL_DEL:
-      return item === null ? -E.ENOENT : yield* epRemove(item, 'ctl');
+      return item === null ? atOnce(-E.ENOENT) : epRemove(item, 'ctl');
     case EPOLL_CTL_MOD:
-      if (item === null) return -E.ENOENT;
-      return yield* epModify(item, event.events | ALWAYS, event.data);
+      if (item === null) return atOnce(-E.ENOENT);
+      return epModify(item, event.events | ALWAYS, event.data);
     default:
-      return -E.EINVAL;
+      return atOnce(-E.EINVAL);
   }
 }
 
@@ -227,10 +229,13 @@ const epollOps: FileOperations = {
  * emptied f_ep_links and not yet dropped f_ep_lock is seen to touch freed memory (E-B57), which in 2.6.20 the grace
  * period hides.
  */
-function* eventpollRelease(file: File): Kernel<void> {
+function eventpollRelease(file: File): Kernel<void> {
   const links = linksOf(file);
   // Not a step in files that were never added: that is settled by now.
-  if (!links.everLinked) return;
+  return links.everLinked ? releaseItems(links) : atOnce(undefined);
+}
+
+function* releaseItems(links: EpLinks): Kernel<void> {
   if ((yield* read(links.count, '2.6-eventpoll_release')) === 0) return;
   const { epmutex } = globals();
   yield* mutexLock(epmutex, '2.6-eventpoll_release_file');

@@ -274,11 +274,15 @@ function* nextBytes(w: PipeWrite, count: number): Kernel<string | null> {
 }
 
 /** Puts what exceeds whole pages into the last buffer if it fits behind what is there; true if that was all. */
-function* mergeIntoLast(w: PipeWrite): Kernel<boolean> {
+function mergeIntoLast(w: PipeWrite): Kernel<boolean> {
   const chars = w.left % PIPE_PAGE;
   const last = w.pipe.buffers.at(-1);
-  if (last === undefined || chars === 0) return false;
-  if (last.offset + last.data.length + chars > PIPE_PAGE) return false;
+  if (last === undefined || chars === 0) return atOnce(false);
+  if (last.offset + last.data.length + chars > PIPE_PAGE) return atOnce(false);
+  return append(w, last, chars);
+}
+
+function* append(w: PipeWrite, last: Buffer, chars: number): Kernel<boolean> {
   const text = yield* nextBytes(w, chars);
   if (text === null) return true;
   last.data += text;
@@ -342,9 +346,9 @@ function* pipePoll(file: File, table: PollTable): Kernel<number> {
 }
 
 /** The counters change only by closing and by opening a FIFO: no step in programs without either. */
-function* lookAtEnds(pipe: Pipe, counter: Word): Kernel<number> {
-  if (!kernelConfig.closesInThreads && !pipe.isFifo) return peek(counter);
-  return yield* read(counter, 'pipe_poll');
+function lookAtEnds(pipe: Pipe, counter: Word): Kernel<number> {
+  if (!kernelConfig.closesInThreads && !pipe.isFifo) return atOnce(peek(counter));
+  return read(counter, 'pipe_poll');
 }
 
 function maskOf(file: File, end: PipeEnd, level: number, readers: number, writers: number): number {

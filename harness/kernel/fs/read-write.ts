@@ -59,14 +59,14 @@ export function* sysRead(args: readonly number[]): Kernel<number> {
   return result;
 }
 
-function* vfsRead(file: File, address: number, count: number): Kernel<number> {
-  if (!isReadable(file)) return -E.EBADF;
+function vfsRead(file: File, address: number, count: number): Kernel<number> {
+  if (!isReadable(file)) return atOnce(-E.EBADF);
   const { read: method, aioRead } = file.ops;
-  if (method === undefined && aioRead === undefined) return -E.EINVAL;
-  if (count < 0) return -E.EINVAL;
-  if (!mm.accessOk(address, count)) return -E.EFAULT;
-  if (method !== undefined) return yield* method(file, address, count);
-  return aioRead === undefined ? -E.EINVAL : yield* doSync(aioRead, file, address, count);
+  if (method === undefined && aioRead === undefined) return atOnce(-E.EINVAL);
+  if (count < 0) return atOnce(-E.EINVAL);
+  if (!mm.accessOk(address, count)) return atOnce(-E.EFAULT);
+  if (method !== undefined) return method(file, address, count);
+  return aioRead === undefined ? atOnce(-E.EINVAL) : doSync(aioRead, file, address, count);
 }
 
 /** write(fd, address, count): bytes, or EBADF, EINVAL, EFAULT, and the file's own. */
@@ -79,14 +79,14 @@ export function* sysWrite(args: readonly number[]): Kernel<number> {
   return result;
 }
 
-function* vfsWrite(file: File, address: number, count: number): Kernel<number> {
-  if (!isWritable(file)) return -E.EBADF;
+function vfsWrite(file: File, address: number, count: number): Kernel<number> {
+  if (!isWritable(file)) return atOnce(-E.EBADF);
   const { write: method, aioWrite } = file.ops;
-  if (method === undefined && aioWrite === undefined) return -E.EINVAL;
-  if (count < 0) return -E.EINVAL;
-  if (!mm.accessOk(address, count)) return -E.EFAULT;
-  if (method !== undefined) return yield* method(file, address, count);
-  return aioWrite === undefined ? -E.EINVAL : yield* doSync(aioWrite, file, address, count);
+  if (method === undefined && aioWrite === undefined) return atOnce(-E.EINVAL);
+  if (count < 0) return atOnce(-E.EINVAL);
+  if (!mm.accessOk(address, count)) return atOnce(-E.EFAULT);
+  if (method !== undefined) return method(file, address, count);
+  return aioWrite === undefined ? atOnce(-E.EINVAL) : doSync(aioWrite, file, address, count);
 }
 
 /**
@@ -99,13 +99,13 @@ function* doSync(method: AioMethod, file: File, address: number, count: number):
 }
 
 /** close(fd): 0 or EBADF. */
-export function* sysClose(args: readonly number[]): Kernel<number> {
-  return yield* closeFd(args[0], 'sys_close');
+export function sysClose(args: readonly number[]): Kernel<number> {
+  return closeFd(args[0], 'sys_close');
 }
 
 /** dup(fd): the lowest free number, EBADF or EMFILE. */
-export function* sysDup(args: readonly number[]): Kernel<number> {
-  return yield* duplicate(args[0], 'sys_dup');
+export function sysDup(args: readonly number[]): Kernel<number> {
+  return duplicate(args[0], 'sys_dup');
 }
 
 function* duplicate(from: number, site: string): Kernel<number> {
@@ -119,8 +119,8 @@ function* duplicate(from: number, site: string): Kernel<number> {
 }
 
 /** dup2(from, to): `to`, or EBADF. */
-export function* sysDup2(args: readonly number[]): Kernel<number> {
-  return yield* dupTo(args[0], args[1], 'sys_dup2');
+export function sysDup2(args: readonly number[]): Kernel<number> {
+  return dupTo(args[0], args[1], 'sys_dup2');
 }
 
 const F_DUPFD = 0;
