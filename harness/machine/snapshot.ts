@@ -94,6 +94,7 @@ const CONSTANT: ReadonlyMap<string, readonly string[]> = new Map([
   ['id name flavour mem active queue', ['id', 'name', 'flavour', 'mem', 'queue']],
   ['name lock list guard active', ['name', 'lock', 'list', 'guard', 'active']],
   ['name mem epoch slot', ['name', 'mem', 'epoch', 'slot']],
+  ['ref reserved cloexec', ['ref']],
   ['name number freed freeSite allocSite permanent', ['name', 'number', 'allocSite']],
   ['id mem value', ['id', 'mem']],
   ['next prev owner', ['owner']],
@@ -122,7 +123,11 @@ function putterFor(prototype: object | null, keys: readonly string[]): Put {
   const shape = keys.join('\n');
   let put = known.get(shape);
   if (put === undefined) {
-    const stores = keys.map((key, i) => `o[${JSON.stringify(key)}] = values[at + ${i}];`).join('');
+    // Most fields are as they were: looking costs less than storing, which the garbage collector must hear of.
+    const stores = keys
+      .map((key, i) => [`o[${JSON.stringify(key)}]`, `values[at + ${i}]`])
+      .map(([field, value]) => `if (${field} !== ${value}) ${field} = ${value};`)
+      .join('');
     const body =
       `let at = 0; for (let i = 0; i < objects.length; i++, at += ${keys.length}) ` +
       `{ const o = objects[i]; ${stores} }`;
@@ -214,7 +219,7 @@ export class Snapshot {
 
 function restoreArray(array: unknown[], content: readonly unknown[]): void {
   while (array.length > content.length) array.pop();
-  for (let i = 0; i < content.length; i++) array[i] = content[i];
+  for (let i = 0; i < content.length; i++) if (array[i] !== content[i]) array[i] = content[i];
 }
 
 /** The order of the entries counts, so it is restored as well. */
