@@ -174,7 +174,6 @@ export class RoundRunner {
       ...(stops ? { stopAt: (one) => !uninteresting(one) } : {}),
       ignore: options.ignore,
       strategy: options.strategy,
-      brief: true,
       ...(options.preemptions === undefined ? {} : { preemptions: options.preemptions }),
       ...(coverage === null ? {} : { coverage }),
     });

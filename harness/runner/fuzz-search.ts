@@ -38,7 +38,7 @@ export function effortFor(exact: number): Effort {
 }
 
 /** What the whole run has in common. */
-export interface SearchOptions extends Omit<RunOptions, 'seed'> {
+export interface SearchOptions extends Omit<RunOptions, 'seed' | 'brief'> {
   /** For the exact part; a sampling strategy is for everything. */
   readonly strategy: string;
   /** Detectors to leave out. */
@@ -60,15 +60,39 @@ export function search(
   const { ignore, strategy, ...common } = options;
   const isIgnored = (one: string): boolean => ignore.includes(one.slice(0, one.indexOf(' ')));
   const uninteresting = (one: string): boolean => isIgnored(one) || options.uninteresting(one);
-  const run = (by: string, runs: number): Behaviour =>
-    target.run(program, { ...common, uninteresting, seed: SEED, strategy: by, runs });
-  const first = run(strategy, trial.exact);
+  const run = (by: string, runs: number, interrupted?: RunOptions['interrupted']): Behaviour =>
+    target.run(program, {
+      ...common,
+      uninteresting,
+      brief: true,
+      seed: SEED,
+      strategy: by,
+      runs,
+      ...(interrupted === undefined ? {} : { interrupted }),
+    });
+  const first = run(strategy, trial.exact, isHopeless(trial.exact));
   const isEnough =
     first.complete ||
     first.broken !== undefined ||
     strategy !== 'dpor' ||
     (common.stopAt !== undefined && first.findings.length > 0);
   return causesFirst(isEnough ? first : both(first, run('portfolio', trial.samples)));
+}
+
+/** Executions between two looks at how far an exploration is. */
+const LOOK_EVERY = 40;
+
+/** What is estimated may be so many times the bound before an exploration is given up ahead of it. */
+const DOUBT = 2.5;
+
+/**
+ * Whether an exploration will not come to its end within the bound. Estimates are too low at first (exploration.md
+ * 15): of the programs that would have been finished, one in two hundred is given up, and of the others half are.
+ */
+function isHopeless(bound: number): NonNullable<RunOptions['interrupted']> {
+  return (executions, progress) =>
+    executions % LOOK_EVERY === 0 &&
+    executions / Math.max(progress().done ?? 1, 1e-9) > DOUBT * bound;
 }
 
 /** Of the samples of every program: they differ by its hash. */
