@@ -61,19 +61,20 @@ export function tracesOf(
 /** What another strategy sees and the exact one does not, or '' if nothing. */
 export function difference(kernel: string, program: Program, options: RunOptions): string {
   const target = modelTarget(kernel);
-  const exact = target.run(program, options);
+  const brief = { ...options, brief: true };
+  const exact = target.run(program, brief);
   if (exact.broken !== undefined || !exact.complete)
     return exact.broken ?? `incomplete: ${exact.incomplete ?? ''}`;
   const known = texts(exact);
   if (exact.traces <= SMALL) {
-    const all = target.run(program, { ...options, strategy: 'dfs', runs: BRUTE_FORCE });
+    const all = target.run(program, { ...brief, strategy: 'dfs', runs: BRUTE_FORCE });
     if (all.complete && all.traces !== exact.traces)
       return `${all.traces} traces by brute force, ${exact.traces} by dpor`;
     if (all.complete && texts(all).join('\n') !== known.join('\n'))
       return `outcomes ${texts(all).join('; ')} by brute force, ${known.join('; ')} by dpor`;
   }
   const sampled = target.run(program, {
-    ...options,
+    ...brief,
     strategy: 'random',
     runs: SAMPLES,
     seed: SAMPLE_SEED,
