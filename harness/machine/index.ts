@@ -23,3 +23,4 @@ export * from './task.ts';
 export * from './timer.ts';
 export * from './user-memory.ts';
 export * from './wait.ts';
+export * from './wording.ts';

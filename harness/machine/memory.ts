@@ -5,6 +5,7 @@ import { engine, Oops, type Kernel, type Lifetime, type OpObject } from './engin
 import type { PlainLocation } from './observer.ts';
 import { Kind } from './op.ts';
 import { keepState } from './snapshot.ts';
+import { ALLOCATION, nameAlternatives } from './wording.ts';
 
 /** An allocation. `name` is the slab or type name; `number` counts per execution in creation order. */
 export class Mem implements Lifetime {
@@ -48,10 +49,12 @@ export const faults = { perThread: 0, taken: new Int32Array(32) };
 
 /**
  * Whether an allocation (or a user copy) is made to fail here: a choice of the schedule when faults are on,
- * no operation at all when they are off.
+ * no operation at all when they are off. `names` are for reports: how it goes well, and how it fails.
  */
-export function injectFault(site: string): Kernel<boolean> {
-  return canFail() ? andThen(engine.submitChoice(2, site), countFault, null, null) : atOnce(false);
+export function injectFault(site: string, names = ALLOCATION): Kernel<boolean> {
+  if (!canFail()) return atOnce(false);
+  nameAlternatives(site, names);
+  return andThen(engine.submitChoice(2, site), countFault, null, null);
 }
 
 /** Whether the next injectFault() of this thread is an operation. */

@@ -4,6 +4,7 @@ import { andThen, atOnce } from './at-once.ts';
 import { InitBlocked, engine, type Condition, type Kernel, type OpObject } from './engine.ts';
 import { newSpinLock, spinLockIrqsave, spinUnlock, type SpinLock } from './lock.ts';
 import { faults, injectFault, newWord, read, write, type Word } from './memory.ts';
+import { SIGNAL } from './wording.ts';
 import { HarnessBug, Kind, MAX_THREADS, TaskState } from './op.ts';
 import { keepState } from './snapshot.ts';
 import { cancelTimerSync, armTimer, newTimer, timerBaseOf, type Timer } from './timer.ts';
@@ -228,7 +229,7 @@ export function signalPending(site: string): Kernel<boolean> {
 
 function* signalInjected(site: string): Kernel<boolean> {
   const task = current();
-  task.interrupted ||= yield* injectFault(site);
+  task.interrupted ||= yield* injectFault(site, SIGNAL);
   return task.interrupted || (yield* hasSignal(site));
 }
 

@@ -3,6 +3,7 @@
 import { atOnce } from './at-once.ts';
 import { engine, type Kernel, type OpObject } from './engine.ts';
 import { canFail, injectFault } from './memory.ts';
+import { USER_COPY } from './wording.ts';
 import { Kind } from './op.ts';
 
 /** Addresses from here on belong to the kernel (i386 split). */
@@ -159,7 +160,7 @@ function* copyOutInSteps(
   value: unknown,
   site: string,
 ): Kernel<boolean> {
-  if (yield* injectFault(site)) return false;
+  if (yield* injectFault(site, USER_COPY)) return false;
   if (isWild(address, length, site)) return true;
   if (!mm.permits(address, length, true)) return false;
   yield* touchUser(mm, address, true, site);
@@ -185,7 +186,7 @@ function* copyInInSteps(
   length: number,
   site: string,
 ): Kernel<boolean> {
-  if (yield* injectFault(site)) return false;
+  if (yield* injectFault(site, USER_COPY)) return false;
   if (address >= PAGE_OFFSET || !mm.permits(address, length, false)) return false;
   yield* touchUser(mm, address, false, site);
   return true;

@@ -9,13 +9,12 @@ import { engine } from '../machine/index.ts';
 import { printCall } from '../program/print.ts';
 import type { Program } from '../program/program.ts';
 import { formatResult } from '../program/values.ts';
-import { Sanitizers } from '../sanitizers/index.ts';
 import type { Checks } from './confirm.ts';
 import { ledgerOf } from './ledger.ts';
 import { cycleFinding } from './livelock.ts';
 import type { RunOptions } from './target.ts';
 import type { ModelRun } from './model-run.ts';
-import { Tracer, type TracedStep } from './trace-run.ts';
+import { TellingSanitizers, Tracer, type Aside, type TracedStep } from './trace-run.ts';
 
 /** What a counterexample is made from. */
 export interface ToExplain {
@@ -41,7 +40,7 @@ export function explainRun(
   what: ToExplain,
   checks: Checks,
 ): CounterexampleView {
-  const sanitizers = new Sanitizers();
+  const sanitizers = new TellingSanitizers();
   engine.observer = sanitizers;
   const tracer = new Tracer(parseSchedule(what.schedule), () => run.returned());
   explore(engine, run, tracer, () => undefined);
@@ -59,7 +58,7 @@ export function explainRun(
     sentence: what.sentence,
     program,
     columns,
-    rows: rowsOf(tracer.steps, records, decisive),
+    rows: rowsOf(tracer.steps, records, decisive, sanitizers.asides),
     legend: legendOf(columns),
     switches: countSwitches(tracer.steps.map((s) => s.thread)),
     ...(what.fewest === undefined ? {} : { fewest: what.fewest }),
@@ -98,6 +97,7 @@ function rowsOf(
   steps: readonly TracedStep[],
   records: readonly CallRecord[],
   decisive: number | undefined,
+  asides: readonly Aside[],
 ): CounterexampleRow[] {
   const rows: CounterexampleRow[] = [];
   const inThreads = records.filter((r) => r.thread >= 0);
@@ -115,6 +115,8 @@ function rowsOf(
       ...(step.changed === '' ? {} : { changed: step.changed }),
       ...(decisive !== undefined && Math.floor(decisive) === d ? { decisive: true } : {}),
     });
+    for (const { after, text } of asides)
+      if (after === d) rows.push({ step: at, column: step.name, text: `  ${text}` });
     for (const r of inThreads)
       if (r.thread === step.thread && (r.end === d || (r.end === d + 0.5 && r.start === r.end)))
         rows.push({ step: at, column: step.name, text: `= ${formatResult(r.result)}` });

@@ -2,7 +2,16 @@
 
 import { Replay } from '../explore/replay.ts';
 import type { Schedule } from '../explore/token.ts';
-import { engine, type Cycle, type Strategy } from '../machine/index.ts';
+import {
+  alternativeAt,
+  engine,
+  valueText,
+  type Cycle,
+  type Lifetime,
+  type Strategy,
+} from '../machine/index.ts';
+import { Sanitizers } from '../sanitizers/index.ts';
+import { memName } from '../sanitizers/names.ts';
 import { CLASS_OF, Class, KIND_NAMES, Kind, TaskState } from '../machine/op.ts';
 
 /** One step as the report wants it. */
@@ -50,6 +59,24 @@ const TASK_STATES: Readonly<Record<number, string>> = {
   [TaskState.INTERRUPTIBLE]: 'INTERRUPTIBLE',
   [TaskState.UNINTERRUPTIBLE]: 'UNINTERRUPTIBLE',
 };
+
+/** Something that is no step, told behind the step after which it happened. */
+export interface Aside {
+  /** Position of the step. */
+  readonly after: number;
+  readonly text: string;
+}
+
+/** Sanitizers that keep notes of what is freed: no step, and often what the story is about. */
+export class TellingSanitizers extends Sanitizers {
+  readonly asides: Aside[] = [];
+
+  override freed(mem: Lifetime, site: string): void {
+    const after = engine.position();
+    if (after >= 0) this.asides.push({ after, text: `free ${memName(mem)}  ${site}` });
+    super.freed(mem, site);
+  }
+}
 
 /** Follows a schedule and keeps notes. */
 export class Tracer implements Strategy {
@@ -117,15 +144,21 @@ export class Tracer implements Strategy {
     const o = log.obj[d];
     const object = o < 0 ? '' : ` ${this.nameOf(o)}`;
     const verb = VERBS[KIND_NAMES[kind]] ?? KIND_NAMES[kind].toLowerCase();
-    const choice = log.alts[d] > 1 ? ` ${log.alt[d] + 1} of ${log.alts[d]}` : '';
+    const what = log.alts[d] > 1 ? this.chosen(d) : `${verb}${object}`;
     this.steps.push({
       thread: log.thr[d],
       name: engine.threadName[log.thr[d]],
       index: log.idx[d],
-      text: `${verb}${object}${choice}  ${log.site[d]}`,
+      text: `${what}  ${log.site[d]}`,
       changed: this.change(kind, o),
       cause: this.cause,
     });
+  }
+
+  private chosen(d: number): string {
+    const { log } = engine;
+    const name = alternativeAt(log.site[d], log.alt[d]);
+    return name ?? `choose ${log.alt[d] + 1} of ${log.alts[d]}`;
   }
 
   private change(kind: number, o: number): string {
@@ -133,7 +166,9 @@ export class Tracer implements Strategy {
     const after = engine.state[o];
     if (kind === Kind.SET || kind === Kind.WAKE)
       return `${this.nameOf(o)} ${stateName(this.before)} -> ${stateName(after)}`;
-    return CLASS_OF[kind] === Class.MEM ? `${this.nameOf(o)} ${this.before} -> ${after}` : '';
+    if (CLASS_OF[kind] !== Class.MEM) return '';
+    const word = engine.nameOf(o).replace(/#\d+$/, '');
+    return `${this.nameOf(o)} ${valueText(word, this.before)} -> ${valueText(word, after)}`;
   }
 
   /** `ep.lock#1`: class of the object and its number in order of first appearance. */

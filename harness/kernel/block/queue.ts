@@ -22,6 +22,7 @@ import {
   engine,
   finishWait,
   injectFault,
+  nameAlternatives,
   keepState,
   kfree,
   newInterrupt,
@@ -271,6 +272,11 @@ function* wakeSubmitters(q: Queue, slots: number, site: string): Kernel<void> {
 
 // ---- completion ----
 
+const COMPLETIONS: readonly string[] = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth'].map(
+  (which) => `the ${which} request in flight is complete`,
+);
+const TRANSFER: readonly string[] = ['the transfer succeeds', 'the transfer fails'];
+
 /** The interrupt of the device without a service time: one of the requests in flight is complete. */
 function* endAny(): Kernel<void> {
   const site = 'blk_done_softirq';
@@ -278,6 +284,7 @@ function* endAny(): Kernel<void> {
   yield* spinLockIrqsave(q.lock, site);
   plainWrite(q.guard, site);
   const n = q.inFlight.length;
+  if (n > 1) nameAlternatives(site, COMPLETIONS);
   const which = n > 1 ? yield* engine.submitChoice(n, site) : 0;
   const [request] = q.inFlight.splice(which, 1);
   q.count.completed += request.bios.length;
@@ -303,7 +310,7 @@ function* endFirst(): Kernel<void> {
 function* endRequest(q: Queue, request: Request): Kernel<void> {
   const site = 'bio_endio';
   for (const bio of request.bios) {
-    const failed = yield* injectFault(site);
+    const failed = yield* injectFault(site, TRANSFER);
     const result = failed ? -E.EIO : yield* bio.transfer();
     yield* bio.endIo(result);
     kfree(bio.mem, site);

@@ -14,6 +14,7 @@ import {
   currentEntry,
   finishWait,
   injectFault,
+  nameValues,
   kfree,
   kmalloc,
   mutexLock,
@@ -83,6 +84,10 @@ export interface Pipe {
 
 const NOT_EMPTY = 1;
 const HAS_ROOM = 2;
+
+nameValues('pipe.nrbufs', (level) =>
+  level === NOT_EMPTY ? 'full' : level === HAS_ROOM ? 'empty' : 'between',
+);
 
 /** private_data of an open pipe end. */
 interface PipeEnd {
