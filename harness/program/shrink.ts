@@ -1,13 +1,13 @@
 /**
  * Smaller programs, in the order that pays: fewer threads, fewer calls, shorter threads, fewer
- * concurrent calls, simpler arguments.
+ * concurrent calls, simpler arguments, lower budgets.
  */
 
 import { iocbOpOf, syscallOf, type ArgSpec } from '../abi/index.ts';
 import type { Arg, Call, IocbArg, IocbOp, Program } from './program.ts';
 import { draftOf, rebuild, renameIn, type Draft, type Origin } from './rewrite.ts';
 import { printCalls } from './print.ts';
-import { argWeight, isSmaller } from './size.ts';
+import { argWeight, budgetOf, isSmaller } from './size.ts';
 import { problemOf } from './validity.ts';
 
 /**
@@ -15,13 +15,19 @@ import { problemOf } from './validity.ts';
  * compareSizes(), and comes once. Deterministic; at most a few hundred for a program of ten calls.
  */
 export function* shrinkProgram(program: Program): Generator<Program> {
-  const seen = new Set<string>([printCalls(program).join('\n')]);
+  const seen = new Set<string>([textOf(program)]);
   for (const candidate of candidates(program)) {
-    const text = printCalls(candidate).join('\n');
+    const text = textOf(candidate);
     if (seen.has(text)) continue;
     seen.add(text);
     if (isSmaller(candidate, program) && problemOf(candidate) === null) yield candidate;
   }
+}
+
+/** All that programs differ by here. */
+function textOf(program: Program): string {
+  const budgets = program.meta.map(({ key, value }) => `${key}: ${value}`);
+  return [...budgets, ...printCalls(program)].join('\n');
 }
 
 function* candidates(program: Program): Generator<Program> {
@@ -33,6 +39,18 @@ function* candidates(program: Program): Generator<Program> {
   yield* build(program, withCallInInit(draft));
   yield* build(program, withoutCondition(draft));
   yield* build(program, withSimplerArgs(draft));
+  yield* withLowerBudgets(program);
+}
+
+/** Fewer injected failures, timers that wait until nothing else can run, a ring of the usual size. */
+function* withLowerBudgets(program: Program): Generator<Program> {
+  for (const [i, { key, value }] of program.meta.entries()) {
+    if (budgetOf(key, value) === 0) continue;
+    yield { ...program, meta: program.meta.toSpliced(i, 1) };
+    if (key !== 'faults') continue;
+    for (let faults = 1; faults < Number(value); faults++)
+      yield { ...program, meta: program.meta.with(i, { key, value: String(faults) }) };
+  }
 }
 
 function* build(program: Program, drafts: Iterable<Draft>): Generator<Program> {

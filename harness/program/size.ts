@@ -2,16 +2,31 @@
 
 import type { Arg, Call, IocbArg, Program } from './program.ts';
 
-/** Threads, calls, calls in threads, conditions, weight of arguments: compared from left to right. */
-export type ProgramSize = readonly [number, number, number, number, number];
+/** Threads, calls, calls in threads, conditions, weight of arguments, budgets: compared from left to right. */
+export type ProgramSize = readonly [number, number, number, number, number, number];
 
-/** Measures a program; expectations, names and header lines do not count. */
+/** Measures a program; of its header only budgets count, expectations and names do not. */
 export function sizeOf(program: Program): ProgramSize {
   const concurrent = program.threads.flat();
   const calls = [...program.init, ...concurrent];
   const conditions = calls.filter((call) => call.when !== undefined).length;
   const weight = calls.reduce((sum, call) => sum + callWeight(call), 0);
-  return [program.threads.length, calls.length, concurrent.length, conditions, weight];
+  const budgets = program.meta.reduce((sum, { key, value }) => sum + budgetOf(key, value), 0);
+  return [program.threads.length, calls.length, concurrent.length, conditions, weight, budgets];
+}
+
+/** What a line of the header allows beyond what happens anyway: 0 for most lines. */
+export function budgetOf(key: string, value: string): number {
+  switch (key) {
+    case 'faults':
+      return Number(value);
+    case 'timers':
+      return value === 'any' ? 1 : 0;
+    case 'ring':
+      return 1;
+    default:
+      return 0;
+  }
 }
 
 /** Negative when a is smaller than b, 0 when they are of one size. */

@@ -125,6 +125,54 @@ t.test('shrunk programs are valid, strictly smaller and come once', async (t) =>
   }
 });
 
+t.test(
+  'what pays most is tried first: threads, calls, tails, init, arguments, budgets',
+  async (t) => {
+    const program = parseProgram(
+      'timers: any\nfaults: 3\nabout: what is left as it is\ninit:\n  r, w = pipe()\nT1:\n  n = write(w, 100)\n' +
+        '  n2 = write(w, 1)\nT2:\n  y = read(r, 1)\n  y2 = read(r, 1)\n  y3 = read(r, 1)\n  y4 = read(r, 1)\n',
+      'x.prog',
+    );
+    const calls = (p: Program): number[] => [p.init, ...p.threads].map((list) => list.length);
+    const meta = (p: Program): string =>
+      p.meta.map(({ key, value }) => `${key}=${value}`).join(' ');
+    const shrunk = [...shrinkProgram(program)];
+    const first = (is: (p: Program) => boolean): number => shrunk.findIndex(is);
+    const places = [
+      first((p) => p.threads.length === 1),
+      first((p) => calls(p).join() === '1,1,4'),
+      first((p) => calls(p).join() === '1,2,2'),
+      first((p) => calls(p).join() === '2,1,4'),
+      first((p) => printProgram(p).includes('write(w, 64)')),
+      first((p) => meta(p) === 'faults=3 about=what is left as it is'),
+    ];
+
+    t.same(
+      places,
+      places.toSorted((a, b) => a - b),
+    );
+    t.ok(places[0] === 0 && new Set(places).size === places.length, places.join());
+    const budgets = shrunk.slice(places[places.length - 1]);
+    t.same(budgets.map(meta), [
+      'faults=3 about=what is left as it is',
+      'timers=any about=what is left as it is',
+      'timers=any faults=1 about=what is left as it is',
+      'timers=any faults=2 about=what is left as it is',
+    ]);
+    t.ok(budgets.every((p) => calls(p).join() === '1,2,4'));
+
+    // Whatever is chosen, there is an end, and it has nothing to lose.
+    for (const choose of [0, 1, 7]) {
+      let [at, steps] = [program, 0];
+      for (let next = [...shrinkProgram(at)]; next.length > 0; next = [...shrinkProgram(at)]) {
+        at = next[choose % next.length];
+        steps += 1;
+      }
+      t.same([calls(at), meta(at)], [[0], 'about=what is left as it is'], `${steps} steps`);
+    }
+  },
+);
+
 t.test('expectations, signals and labels follow their calls when a program shrinks', async (t) => {
   const program = parseProgram(
     'init:\n  r, w = pipe()\n  d = dup(r)\nT1:\n  y = read(d, 1)\nT2:\n  x = write(w, 1)\n  kill(T3, SIGUSR1)\n' +
