@@ -154,10 +154,11 @@ t.test('each kind of configuration measures something in a process of its own', 
   ]);
   t.ok(fuzz.programs > 0 && fuzz.complete > 0 && fuzz.complete <= fuzz.programs, 'fuzz');
   t.ok(coverage.programs === 20 && coverage.features > 20 && coverage.bothOrders > 0, 'coverage');
+  t.match(proof.rows, [{ case: 'bugs/E-B02', execution: 1 }], 'proof');
   t.ok(bugs.programs > 0 && bugs.executions > 0, 'bugs');
   t.ok(one.isComplete && one.traces > 1, 'jobs');
   t.same([two.traces, two.seen], [one.traces, one.seen], 'two threads see the same as one');
-  for (const { peak } of [fuzz, coverage, bugs, one, two])
+  for (const { peak } of [proof, fuzz, coverage, bugs, one, two])
     t.ok(peak > 20e6 && peak < 4e9, `${peak} bytes`);
 });
 

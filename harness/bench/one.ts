@@ -1,7 +1,7 @@
 /** One configuration in a process of its own: takes an order as JSON, prints one line of JSON. */
 
 import type { Measured } from './drive.ts';
-import type { DriveOrder, Order } from './orders.ts';
+import type { DriveOrder, Order, ProofOrder } from './orders.ts';
 import { scenarioOf } from './subjects.ts';
 
 async function drive(order: DriveOrder): Promise<Measured> {
@@ -16,6 +16,13 @@ async function drive(order: DriveOrder): Promise<Measured> {
   return await measure(order.seconds);
 }
 
+async function prove({ words, ...options }: ProofOrder): Promise<object> {
+  const { bugTimes } = await import('./proof.ts');
+  const rows = [];
+  for await (const row of bugTimes(words, options)) rows.push(row);
+  return { rows };
+}
+
 // What is not needed is not loaded: it would count as memory of the configuration.
 async function carryOut(order: Order): Promise<object> {
   switch (order.kind) {
@@ -25,6 +32,8 @@ async function carryOut(order: Order): Promise<object> {
       return await drive(order);
     case 'fuzz':
       return (await import('./fuzz-rate.ts')).fuzzRate(order);
+    case 'proof':
+      return await prove(order);
     case 'coverage':
       return await (await import('./coverage-run.ts')).coverageRun(order);
     case 'bugs':

@@ -5,6 +5,7 @@ import type { CoverageUse } from '../runner/fuzz-order.ts';
 import type { BugRun } from './bug-run.ts';
 import type { CoverageRun } from './coverage-run.ts';
 import type { Measured } from './drive.ts';
+import type { BugTime } from './proof.ts';
 import type { FuzzRate } from './fuzz-rate.ts';
 import type { Explored } from './jobs-run.ts';
 
@@ -73,13 +74,23 @@ export interface CoverageOrder {
   readonly programs?: number;
 }
 
-export type Order = CountOrder | DriveOrder | FuzzOrder | CoverageOrder | BugsOrder | JobsOrder;
+/** Catalogued bugs, by name or pattern, with milliseconds for each. */
+export interface ProofOrder {
+  readonly kind: 'proof';
+  readonly words: readonly string[];
+  readonly warmUp: number;
+  readonly measure: number;
+}
+
+export type Order =
+  ProofOrder | CountOrder | DriveOrder | FuzzOrder | CoverageOrder | BugsOrder | JobsOrder;
 
 interface Answers {
   readonly count: Counted;
   readonly drive: Measured;
   readonly fuzz: FuzzRate;
   readonly coverage: CoverageRun;
+  readonly proof: { readonly rows: readonly BugTime[] };
   readonly bugs: BugRun;
   readonly jobs: Explored;
 }

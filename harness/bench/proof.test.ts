@@ -1,5 +1,5 @@
 import t from 'tap';
-import { bugTimes, bugTimeSummary, bugTimeText, type BugTime } from './proof.ts';
+import { bugTimes, bugTimeSummary, type BugTime } from './proof.ts';
 
 async function measured(...words: string[]): Promise<BugTime[]> {
   const rows: BugTime[] = [];
@@ -21,7 +21,6 @@ t.test(
     for (const row of rows) {
       t.ok(row.execution >= 1 && row.execution <= row.traces, `${row.execution} of ${row.traces}`);
       t.ok(row.toFind > 0 && row.toFind <= row.whole, `${row.toFind} of ${row.whole} ms`);
-      t.match(bugTimeText(row), new RegExp(`^${row.case} .* ${row.execution} of ${row.traces} `));
     }
   },
 );

@@ -193,16 +193,6 @@ function fastest(list: readonly number[]): number {
 const SMALL = { threads: 3, calls: 8 };
 const SOON = 10;
 
-/** One line a row, as wide as a terminal. */
-export function bugTimeText(row: BugTime): string {
-  const size = `${row.threads}x${row.calls}`;
-  const at = `${row.execution} of ${row.traces}`;
-  return (
-    `${row.case.padEnd(21)} ${row.shownBy.padEnd(8)} ${size.padStart(5)} ${at.padStart(13)} ` +
-    `${row.toFind.toFixed(1).padStart(8)} ${row.whole.toFixed(1).padStart(8)}  ${row.kernel}`
-  );
-}
-
 /** How many of the small programs show their bug soon, and how many are over as soon. */
 export function bugTimeSummary(rows: readonly BugTime[]): string {
   const small = rows.filter((row) => row.threads <= SMALL.threads && row.calls <= SMALL.calls);

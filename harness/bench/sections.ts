@@ -5,6 +5,7 @@ import { bugsSection } from './bugs-section.ts';
 import { coverageSection } from './coverage-section.ts';
 import { fuzzSection } from './fuzz-section.ts';
 import { jobsSection } from './jobs-section.ts';
+import { proofSection } from './proof-section.ts';
 import { ratesSection } from './rates.ts';
 import { spinSection } from './spin.ts';
 import { growthSection, tracesSection } from './traces.ts';
@@ -16,6 +17,7 @@ export const SECTIONS: readonly Section[] = [
   spinSection,
   fuzzSection,
   coverageSection,
+  proofSection,
   jobsSection,
   bugsSection,
 ];
