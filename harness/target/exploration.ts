@@ -271,7 +271,7 @@ export class Exploration {
   private cover(coverage: Coverage, outcomes: readonly Observation[]): void {
     for (const { from, to } of this.sanitizers.lockOrders())
       coverage.add('order', `${from} < ${to}`);
-    for (const { signature } of this.findings.candidates()) coverage.add('finding', signature);
+    for (const signature of this.findings.signatures()) coverage.add('finding', signature);
     coverOutcomes(coverage, this.program, outcomes);
   }
 
