@@ -66,8 +66,14 @@ export class Bench {
 
   /** Standard output of a command; throws with its last line of errors if it fails. */
   async run(pieces: TemplateStringsArray, ...words: readonly string[]): Promise<string> {
-    const shell = $({ quiet: true, nothrow: true, signal: this.#stop, killSignal: 'SIGKILL' });
-    const output = await shell(pieces, ...words);
+    // A signal for each command: what has ended must not be killed.
+    const own = new AbortController();
+    const forward = (): void => own.abort();
+    this.#stop.addEventListener('abort', forward);
+    const shell = $({ quiet: true, nothrow: true, signal: own.signal, killSignal: 'SIGKILL' });
+    const output = await shell(pieces, ...words).finally(() =>
+      this.#stop.removeEventListener('abort', forward),
+    );
     if (this.#stop.aborted) throw new Stopped();
     if (output.exitCode !== 0) {
       const said = output.stderr.trim().split('\n').filter(Boolean);
