@@ -24,16 +24,16 @@ export interface Effort extends Trial {
 }
 
 /** Executions of a sampled program: what exact exploration could not finish. */
-const SAMPLES_PER_PROGRAM = 60;
+const SAMPLES_PER_PROGRAM = 40;
 
 /** What a program is worth if it is explored exactly up to so many executions. */
 export function effortFor(exact: number): Effort {
   return {
     exact,
     samples: SAMPLES_PER_PROGRAM,
-    again: { exact: exact >> 1, samples: SAMPLES_PER_PROGRAM >> 1 },
+    again: { exact, samples: SAMPLES_PER_PROGRAM >> 1 },
     budget: 5000,
-    last: { exact: 5 * exact, samples: SAMPLES_PER_PROGRAM },
+    last: { exact: 20 * exact, samples: SAMPLES_PER_PROGRAM },
   };
 }
 
