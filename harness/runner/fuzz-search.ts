@@ -32,7 +32,7 @@ export function effortFor(exact: number): Effort {
     exact,
     samples: SAMPLES_PER_PROGRAM,
     again: { exact, samples: SAMPLES_PER_PROGRAM >> 1 },
-    budget: 5000,
+    budget: 3000,
     last: { exact: 20 * exact, samples: SAMPLES_PER_PROGRAM },
   };
 }
