@@ -34,6 +34,8 @@ export const DEFAULT_MAX_STEPS = 5000;
 const LOOKED_INTO = 8;
 /** Steps in endless executions after which an exploration is given up: what is endless has no last trace. */
 const HOPELESS = 160_000;
+/** The same where nobody waits for the whole of it: the next program says more. */
+const HOPELESS_IN_BRIEF = 16_000;
 
 interface Tally<T> {
   first: T;
@@ -232,7 +234,8 @@ export class Exploration {
   }
 
   private isHopeless(): boolean {
-    return this.outOfSteps * engine.maxSteps >= HOPELESS;
+    const most = this.options.brief === true ? HOPELESS_IN_BRIEF : HOPELESS;
+    return this.outOfSteps * engine.maxSteps >= most;
   }
 
   private stepsReached(): string {
@@ -353,14 +356,18 @@ export class Exploration {
   /** Circles that executions went round in until they were out of steps. */
   private circles(): FoundFinding[] {
     const list: FoundFinding[] = [];
+    const uninteresting = this.options.uninteresting ?? (() => false);
+    // One loop: whoever knows it by one of the names need not hear the other.
+    const known = (site: string): boolean =>
+      uninteresting(`LIVELOCK ${site}`) || uninteresting(`SOFT-LOCKUP ${site}`);
     for (const token of leastOf(this.endless)) {
-      const schedule = scheduleOfCycle(this.run, token);
+      const schedule = scheduleOfCycle(this.run, token, known);
       if (schedule === null) continue;
       const shown = this.confirmer.showCircle(schedule);
       if (typeof shown === 'string') this.broken ??= shown;
       else list.push({ ...shown, times: this.outOfSteps, fewest: 'found' });
     }
-    return list.filter((one) => this.options.uninteresting?.(signatureOf(one.finding)) !== true);
+    return list.filter((one) => !uninteresting(signatureOf(one.finding)));
   }
 
   /** Replays every finding, gives it its shortest schedule, and drops none silently. */
