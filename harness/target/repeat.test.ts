@@ -15,6 +15,23 @@ function filesBelow(folder: string, ending: string): string[] {
     .sort();
 }
 
+// First of all: no kernel may have run in this process.
+t.test('what a kernel made is nothing to the next one', (t) => {
+  const text =
+    'init:\n  r, w = pipe()\nT1:\n  munmap(ALL, r)\n  x = write(w, "a")\nT2:\n  y = read(r, 1)\n';
+  const program = parseProgram(text, 'unmaps.prog');
+  const behaviour = (): string => JSON.stringify(modelTarget('2.6.20').run(program, {}));
+  const before = behaviour();
+  const sets = parseProgram(
+    'init:\n  A = epoll_create(1)\n  r, w = pipe()\nT1:\n  x = munmap(ALL, A)\n',
+    'sets.prog',
+  );
+  modelTarget('2.5.44+sys_epoll-v11').run(sets, {});
+  t.equal(behaviour(), before, 'page tables of the other kernel');
+  t.equal(behaviour(), before, 'and again');
+  t.end();
+});
+
 /** Variables of kernel modules that are set at boot and say what the kernel is, not in which state. */
 const FIXED = new Set(['vfs', 'system', 'wakeAsync', 'parts', 'fileParts']);
 

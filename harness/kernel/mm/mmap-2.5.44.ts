@@ -18,6 +18,7 @@ import {
   write,
   type Kernel,
   type Range,
+  type UserMemory,
   type Word,
 } from '../../machine/index.ts';
 import { E } from '../kernel.ts';
@@ -42,14 +43,18 @@ export class Mapping {
 
 let sem: RwSem | null = null;
 let tables: Word | null = null;
+/** The address space that they are of: a kernel that maps no files makes none, and those of another are not its own. */
+let owner: UserMemory | null = null;
 
 /** Makes mmap_sem and the page tables of the process; called from boot after resetFiles(). */
 export function resetMmap(): void {
   sem = new RwSem('mmap_sem');
   tables = newWord('page tables', 0);
+  owner = mm;
   keepState(
     () => sem,
     () => tables,
+    () => owner,
   );
 }
 
@@ -124,6 +129,7 @@ export function* sysMunmap(address: number): Kernel<number> {
 /** The mappings of the file at a descriptor, or all of them for null: one look at each table. */
 export function* mappingsAt(fd: number | null, site: string): Kernel<readonly Range[]> {
   const file = fd === null ? null : yield* lookFd(fd, site);
+  if (owner !== mm) return [];
   yield* read(pageTables(), site);
   return fd !== null && file === null ? [] : mappingsOf(file);
 }
