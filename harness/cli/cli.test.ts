@@ -508,10 +508,10 @@ t.test('results of fuzzing are written, joined and saved', async (t) => {
   const best = await lostwake(['merge', at('fuzzed', 'a.json'), at('fuzzed', 'c.json')], { cwd });
   t.match(
     best.out,
-    /^1 findings; 98 of 100 programs .*; 140 executions\ncovered: .*\n {2}LEAK x \(E-B1\), 2 calls$/m,
+    /^1 finding; 98 of 100 programs explored completely, 2 sampled; 140 executions\ncovered: .*\n {2}LEAK x \(E-B1\), 2 calls$/m,
   );
   t.match(best.out, /^covered: sites 1, racing pairs 2 \(both orders 1\), /m);
-  t.match(best.err, /^lostwake: 1 findings\n$/);
+  t.match(best.err, /^lostwake: 1 finding\n$/);
 });
 
 t.test('a corpus is filled, read first, and made smaller', async (t) => {

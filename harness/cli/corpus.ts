@@ -1,6 +1,7 @@
 /** `lostwake corpus`: what the programs of a corpus show, and the few that are needed for it. */
 
 import { FEATURE_KINDS, countFeatures, type FeatureKind } from '../coverage/index.ts';
+import { counted } from '../explore/statistics.ts';
 import { openCatalog } from '../runner/catalog.ts';
 import { additions, Measure, smallestCover, type Measured } from '../runner/corpus-cover.ts';
 import {
@@ -43,7 +44,7 @@ export async function corpusVerb(line: CommandLine, place: Place): Promise<Endin
   if (into === undefined) return ended(OK);
   const news = additions(cover);
   const kept = cover.map(({ program }, n) => ({ program: program.text, brings: news[n] }));
-  place.out.line(`${addAll(into, kernel, kept)} programs added to ${into}`);
+  place.out.line(`${counted(addAll(into, kernel, kept), 'program')} added to ${into}`);
   return ended(OK);
 }
 
@@ -74,11 +75,15 @@ export function addAll(folder: string, kernel: string, kept: readonly KeptProgra
 async function kernelOf(line: CommandLine): Promise<string> {
   const given = line.all('kernel');
   const kernels = given.length > 0 ? given : kernelsOf(line.words);
-  if (kernels.length !== 1) {
+  if (kernels.length === 0)
+    throw new UsageError(
+      `Cannot tell the kernel: no program in ${line.words.join(', ')} says it; give one --kernel`,
+    );
+  if (kernels.length > 1) {
     const why =
       given.length > 0
         ? `${given.length} kernels`
-        : `programs of ${kernels.length} kernels${kernels.length === 0 ? '' : ` (${kernels.join(', ')})`}`;
+        : `programs of ${kernels.length} kernels (${kernels.join(', ')})`;
     throw new UsageError(`Cannot run a corpus on ${why}: give one --kernel`);
   }
   const [target] = await chooseTargets(await openCatalog(), { kernels, targets: [] });

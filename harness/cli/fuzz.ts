@@ -3,22 +3,24 @@
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { DETECTORS } from '../abi/index.ts';
 import { coverageText } from '../coverage/index.ts';
 import type { Bounds } from '../program/arbitrary/index.ts';
 import { counted } from '../explore/statistics.ts';
 import { counterexampleText } from '../report/counterexample.ts';
 import { loadKnownBugs } from '../runner/bug-index.ts';
 import { openCatalog } from '../runner/catalog.ts';
+import { completeText } from '../runner/coverage-text.ts';
 import { readCorpus, type Corpus } from '../runner/corpus.ts';
 import { fuzz, type FuzzFinding, type FuzzOptions, type FuzzResult } from '../runner/fuzz.ts';
 import { fuzzFile, fuzzFileText, shardText } from '../runner/fuzz-file.ts';
 import type { CoverageUse } from '../runner/fuzz-order.ts';
 import type { Shard } from '../runner/fuzz-plan.ts';
 import { chooseTargets, selectorOf } from '../runner/targets.ts';
-import { UsageError } from '../runner/usage-error.ts';
+import { suggestion, UsageError } from '../runner/usage-error.ts';
 import { addAll, prepare, tellLeftOut } from './corpus.ts';
-import { strategyOf, timersOf } from './shared-flags.ts';
-import { BROKEN, FAILED, OK, ended, type Ending } from './exit-codes.ts';
+import { preemptionsOf, strategyOf, timersOf } from './shared-flags.ts';
+import { BROKEN, FAILED, OK, ended, foundText, type Ending } from './exit-codes.ts';
 import type { CommandLine } from './flags.ts';
 import { EXECUTIONS_PER_PROGRAM, STEPS_PER_EXECUTION } from './fuzz-limits.ts';
 import type { Place } from './main.ts';
@@ -36,14 +38,20 @@ export async function fuzzVerb(line: CommandLine, place: Place): Promise<Ending>
   const output = line.text('output');
   const file = output === undefined ? null : new WholeFile(output);
   try {
+    // At once, not when the first finding is there.
+    prepare(FUZZ_FOLDER);
     const result = await fuzzWatched(options, line, place);
-    file?.write(fuzzFileText(fuzzFile(options, result)));
-    file?.finish();
     place.out.write(summary(result));
-    keep(line, options, result, place);
+    try {
+      file?.write(fuzzFileText(fuzzFile(options, result)));
+      file?.finish();
+    } finally {
+      // A disk that has no room for the one may have it for the other.
+      keep(line, options, result, place);
+    }
     if (result.broken !== undefined) return ended(BROKEN, result.broken);
     return result.findings.length > 0
-      ? ended(FAILED, `${result.findings.length} findings`)
+      ? ended(FAILED, foundText(result.findings.length))
       : ended(OK);
   } finally {
     file?.abandon();
@@ -55,7 +63,7 @@ function keep(line: CommandLine, options: FuzzOptions, result: FuzzResult, place
   const folder = line.text('corpus');
   if (folder === undefined || result.coverage === null) return;
   const added = addAll(folder, options.kernel, result.coverage.kept);
-  place.out.line(`${added} programs added to ${folder}`);
+  place.out.line(`${counted(added, 'program')} added to ${folder}`);
 }
 
 async function fuzzWatched(
@@ -77,7 +85,7 @@ async function fuzzWatched(
       },
       progress: (s) =>
         progress.tell(() =>
-          `${s.programs} programs, ${s.executions} executions, ${s.findings} findings ${s.doing}`.trimEnd(),
+          `${counted(s.programs, 'program')}, ${counted(s.executions, 'execution')}, ${foundText(s.findings)} ${s.doing}`.trimEnd(),
         ),
       stopped: () => readerGone || place.interrupt.signal !== null,
       clock: () => performance.now() - started,
@@ -97,12 +105,11 @@ async function optionsOf(line: CommandLine): Promise<FuzzOptions> {
   const calls = line.range('calls') ?? DEFAULT_SIZE;
   const programs = line.count('runs') ?? Infinity;
   const seconds = line.milliseconds('time');
-  const preemptions = line.count('preemptions');
+  const strategy = strategyOf(line);
+  const preemptions = preemptionsOf(line, strategy);
   const timers = timersOf(line);
   const shard = shardOf(line);
   const corpus = corpusOf(line, selectorOf(target));
-  const hz = line.count('hz') ?? 1000;
-  if (hz === 0) throw new UsageError('Cannot use --hz 0: at least one tick per second is wanted');
   return {
     kernel: selectorOf(target),
     seed: line.count('seed') ?? randomInt(2 ** 31),
@@ -112,20 +119,29 @@ async function optionsOf(line: CommandLine): Promise<FuzzOptions> {
     threads,
     calls,
     until: line.count('until') ?? Infinity,
-    strategy: strategyOf(line),
+    strategy,
     runs: EXECUTIONS_PER_PROGRAM,
     faults: line.count('faults') ?? 0,
     maxSteps: line.count('max-steps') ?? STEPS_PER_EXECUTION,
-    hz,
+    hz: line.count('hz') ?? 1000,
     folder: FUZZ_FOLDER,
     jobs: line.count('jobs') ?? availableParallelism(),
-    ignore: line.all('ignore'),
+    ignore: ignoredOf(line),
     coverage: coverageOf(line),
     ...(shard === undefined ? {} : { shard }),
     ...(corpus === undefined ? {} : { corpus }),
     ...(timers === undefined ? {} : { timers }),
     ...(preemptions === undefined ? {} : { preemptions }),
   };
+}
+
+/** Detectors that are left out. Throws a UsageError for one that there is not: its findings would come all the same. */
+function ignoredOf(line: CommandLine): readonly string[] {
+  const ignored = line.all('ignore');
+  const unknown = ignored.find((name) => !DETECTORS.includes(name));
+  if (unknown === undefined) return ignored;
+  const hint = suggestion(unknown, DETECTORS) || `; there are: ${DETECTORS.join(', ')}`;
+  throw new UsageError(`Cannot use --ignore "${unknown}"${hint}`);
 }
 
 /** What --coverage says; the table of flags has checked that it is one of the words. */
@@ -164,8 +180,8 @@ function shardOf(line: CommandLine): Shard | undefined {
 function header(o: FuzzOptions): string {
   const limits = [
     ...(o.timeMs === Infinity ? [] : [`${o.timeMs / 1000} s`]),
-    ...(o.programs === Infinity ? [] : [`${o.programs} programs`]),
-    ...(o.until === Infinity ? [] : [`${o.until} findings`]),
+    ...(o.programs === Infinity ? [] : [counted(o.programs, 'program')]),
+    ...(o.until === Infinity ? [] : [foundText(o.until)]),
   ];
   return (
     `seed ${o.seed}${o.shard === undefined ? '' : `, shard ${shardText(o.shard)}`}, kernel ${o.kernel}, ${o.strategy}, ${rangeText(o.threads)} threads of ${rangeText(o.calls)} calls, ` +
@@ -187,7 +203,7 @@ function rangeText({ min, max }: Bounds): string {
 function findingText(f: FuzzFinding): string {
   const ids = f.ids.length === 0 ? 'not catalogued' : f.ids.join(' ');
   const calls = f.program.threads.reduce((n, thread) => n + thread.length, f.program.init.length);
-  const head = `FOUND ${f.signature} (${ids}), shrunk from ${f.callsFound} calls to ${calls}`;
+  const head = `FOUND ${f.signature} (${ids}), shrunk from ${counted(f.callsFound, 'call')} to ${calls}`;
   return `\n${head}\n${counterexampleText(f.view, textWidth())}`;
 }
 
@@ -206,8 +222,8 @@ function rate(n: number, { elapsed }: FuzzResult): string {
 }
 
 function summary(r: FuzzResult): string {
-  const covered = `${r.complete} of ${r.programs} programs explored completely, the others sampled; ${r.executions} executions`;
-  const lines = ['', `${r.findings.length} findings (stopped: ${r.stopped}); ${covered}`];
+  const covered = `${completeText(r.complete, r.programs)}; ${counted(r.executions, 'execution')}`;
+  const lines = ['', `${foundText(r.findings.length)} (stopped: ${r.stopped}); ${covered}`];
   if (r.coverage !== null) lines.push(`covered: ${coverageText(r.coverage.counts)}`);
   if (r.sampled !== null) lines.push(sampledText(r.sampled));
   lines.push(

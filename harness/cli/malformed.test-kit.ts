@@ -88,6 +88,10 @@ export function malformed(
     [['explore', 'a', 'b'], /one is wanted, not 2/],
     [['explore', 'epoll_ctl02'], /say which row, as epoll_ctl02\//],
     [['fuzz'], /give one --kernel/],
+    [['fuzz', '--kernel', 'host'], /--kernel: Cannot use "host": it is no model kernel/],
+    [['fuzz', '--kernel', '2.6.20', '--preemptions', '2'], /--preemptions without --strategy dfs/],
+    [['fuzz', '--kernel', '2.6.20', '--ignore', 'LEEK'], /--ignore "LEEK" \(did you mean "LEAK"/],
+    [['run', 'epoll_ctl02', '--prove', '--target', 'host'], /--prove on the host alone/],
     [['fuzz', 'now'], /"now": programs are generated/],
     ...['9', '0', '2..5', '0..2', '3..2', '1..', '..2', '1...2', '1-2', 'x', ''].map(
       (threads): readonly [string[], RegExp] => [
@@ -118,7 +122,7 @@ export function malformed(
     [['explore', 'a', '--corpus', 'x'], /--corpus with explore: it is for fuzz/],
     [['corpus'], /look at no corpus: give a folder/],
     [['corpus', at('none')], /Cannot read the corpus .*none: no such folder/],
-    [['corpus', at('fuzzed')], /on programs of 0 kernels: give one --kernel/],
+    [['corpus', at('fuzzed')], /no program in \S+ says it; give one --kernel/],
     [['corpus', at('fuzzed'), '--kernel', '2.6.20', '--kernel', '3.1'], /on 2 kernels: give one/],
     [['corpus', at('fuzzed'), '--into', ''], /--into ""/],
     [['corpus', at('fuzzed', 'a.json')], /Cannot read the corpus .*a\.json: ENOTDIR/],

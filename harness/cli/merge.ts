@@ -1,6 +1,7 @@
 /** `lostwake merge`: results of several fuzzing runs as one. */
 
 import { countFeatures, coverageText } from '../coverage/index.ts';
+import { counted } from '../explore/statistics.ts';
 import {
   filedProgram,
   fuzzFileText,
@@ -9,9 +10,10 @@ import {
   shardText,
   type FuzzFile,
 } from '../runner/fuzz-file.ts';
+import { completeText } from '../runner/coverage-text.ts';
 import { saveProgram } from '../runner/save-finding.ts';
 import { UsageError, messageOf } from '../runner/usage-error.ts';
-import { BROKEN, FAILED, OK, ended, type Ending } from './exit-codes.ts';
+import { BROKEN, FAILED, OK, ended, foundText, type Ending } from './exit-codes.ts';
 import type { CommandLine } from './flags.ts';
 import { FUZZ_FOLDER } from './fuzz.ts';
 import type { Place } from './main.ts';
@@ -30,9 +32,7 @@ export function mergeVerb(line: CommandLine, place: Place): Ending {
   place.out.write(summary(merged, saved));
   const broken = merged.runs.find((run) => run.broken !== undefined)?.broken;
   if (broken !== undefined) return ended(BROKEN, broken);
-  return merged.findings.length > 0
-    ? ended(FAILED, `${merged.findings.length} findings`)
-    : ended(OK);
+  return merged.findings.length > 0 ? ended(FAILED, foundText(merged.findings.length)) : ended(OK);
 }
 
 function write(path: string, text: string): void {
@@ -59,15 +59,15 @@ function save(merged: FuzzFile): string[] {
 function summary({ kernel, runs, findings, features }: FuzzFile, saved: readonly string[]): string {
   const sum = (what: 'programs' | 'executions' | 'complete'): number =>
     runs.reduce((n, run) => n + run[what], 0);
-  const lines = [`kernel ${kernel}, ${runs.length} runs`];
+  const lines = [`kernel ${kernel}, ${counted(runs.length, 'run')}`];
   for (const run of runs) {
     const shard = run.shard.of === 1 ? '' : `, shard ${shardText(run.shard)}`;
     lines.push(
-      `  seed ${run.seed}${shard}: ${run.rounds} rounds, ${run.programs} programs, ${run.executions} executions (stopped: ${run.stopped})`,
+      `  seed ${run.seed}${shard}: ${counted(run.rounds, 'round')}, ${counted(run.programs, 'program')}, ${counted(run.executions, 'execution')} (stopped: ${run.stopped})`,
     );
   }
-  const covered = `${sum('complete')} of ${sum('programs')} programs explored completely, the others sampled; ${sum('executions')} executions`;
-  lines.push(`${findings.length} findings; ${covered}`);
+  const covered = `${completeText(sum('complete'), sum('programs'))}; ${counted(sum('executions'), 'execution')}`;
+  lines.push(`${foundText(findings.length)}; ${covered}`);
   if (features.length > 0) {
     // Runs can have had the same outcomes: how many sets are different, their numbers do not say.
     const most = Math.max(0, ...runs.map((run) => run.outcomeSets ?? 0));
@@ -75,7 +75,7 @@ function summary({ kernel, runs, findings, features }: FuzzFile, saved: readonly
   }
   for (const f of findings) {
     const ids = f.ids.length === 0 ? '' : ` (${f.ids.join(' ')})`;
-    lines.push(`  ${f.signature}${ids}, ${f.calls} calls`);
+    lines.push(`  ${f.signature}${ids}, ${counted(f.calls, 'call')}`);
   }
   // Last, so that it is what stands above the prompt.
   for (const path of saved) lines.push(`npx lostwake replay ${path}`);

@@ -54,6 +54,8 @@ export async function runVerb(line: CommandLine, place: Place): Promise<Ending> 
     kernels: line.all('kernel'),
     targets: line.all('target'),
   });
+  if (line.has('prove') && chosen.length > 0 && chosen.every((name) => name === 'host'))
+    throw new UsageError('Cannot use --prove on the host alone: nothing is explored there');
   const cases = await selectCases({
     casesFolder,
     words: line.words,

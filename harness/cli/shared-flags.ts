@@ -19,6 +19,16 @@ export function strategyOf(line: CommandLine): string {
   throw new UsageError(`Cannot use --strategy "${name}"${hint}`);
 }
 
+/** The bound of dfs, if given; throws a UsageError for another strategy. */
+export function preemptionsOf(line: CommandLine, strategy: string): number | undefined {
+  const bound = line.count('preemptions');
+  if (bound !== undefined && strategy !== 'dfs')
+    throw new UsageError(
+      'Cannot use --preemptions without --strategy dfs: only that one is bounded',
+    );
+  return bound;
+}
+
 /** idle or any, if given: the table has checked it. */
 export function timersOf(line: CommandLine): 'idle' | 'any' | undefined {
   const text = line.text('timers');
@@ -33,14 +43,15 @@ export function memoryOf(line: CommandLine): MemoryModel | undefined {
 
 /** What the command line says about every run. */
 export function overridesOf(line: CommandLine): Overrides {
-  const o: { -readonly [Key in keyof Overrides]: Overrides[Key] } = { strategy: strategyOf(line) };
+  const strategy = strategyOf(line);
+  const o: { -readonly [Key in keyof Overrides]: Overrides[Key] } = { strategy };
   const seed = line.count('seed');
   if (seed !== undefined) o.seed = seed;
   const runs = line.count('runs');
   if (runs !== undefined) o.runs = runs;
   const maxSteps = line.count('max-steps');
   if (maxSteps !== undefined) o.maxSteps = maxSteps;
-  const preemptions = line.count('preemptions');
+  const preemptions = preemptionsOf(line, strategy);
   if (preemptions !== undefined) o.preemptions = preemptions;
   const timers = timersOf(line);
   if (timers !== undefined) o.timers = timers;
@@ -52,11 +63,6 @@ export function overridesOf(line: CommandLine): Overrides {
   if (hz !== undefined) o.hz = hz;
   const time = line.milliseconds('time');
   if (time !== undefined) o.timeLimit = time;
-  if (hz === 0) throw new UsageError('Cannot use --hz 0: at least one tick per second is wanted');
-  if (preemptions !== undefined && o.strategy !== 'dfs')
-    throw new UsageError(
-      'Cannot use --preemptions without --strategy dfs: only that one is bounded',
-    );
   return o;
 }
 

@@ -9,6 +9,7 @@ import { additions, Measure, smallestCover, type Measured } from './corpus-cover
 import { addToCorpus, kernelsOf, prepareCorpus, readCorpus, type Corpus } from './corpus.ts';
 import { Feedback } from './fuzz-feedback.ts';
 import { fuzz, type FuzzOptions, type FuzzResult } from './fuzz.ts';
+import { saveProgram } from './save-finding.ts';
 
 t.setTimeout(60_000);
 
@@ -77,8 +78,11 @@ t.test('what cannot be read or run is told in one line and left out', (t) => {
   t.ok(told.includes('/folder.prog: EISDIR; left out'));
   for (const why of told) t.notMatch(why, /\n/);
   t.throws(() => readCorpus([join(folder, 'none')], '2.6.20', fail), /none: no such folder$/);
-  for (const place of [join(folder, 'good.prog'), '/proc/none'])
+  const found = parseProgram(PIPE, 'found');
+  for (const place of [join(folder, 'good.prog'), '/proc/none', '/proc/none/below']) {
     t.throws(() => prepareCorpus(place), { code: /^E/ }, place);
+    t.throws(() => saveProgram(join(place, 'fuzz'), 'LEAK x', found), { code: /^E/ }, place);
+  }
   t.end();
 });
 

@@ -4,16 +4,8 @@
  */
 
 import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { metaOf } from '../program/meta.ts';
 import { printProgram, programHash } from '../program/print.ts';
 import type { Program } from '../program/program.ts';
@@ -21,6 +13,7 @@ import { parseProgram } from '../program/text.ts';
 import { missingOn } from '../program/validity.ts';
 import { modelTarget } from '../target/model.ts';
 import type { KeptProgram } from './fuzz-feedback.ts';
+import { makeFolder } from './make-folder.ts';
 import { SHAPING } from './save-finding.ts';
 import { messageOf, UsageError } from './usage-error.ts';
 
@@ -113,14 +106,6 @@ export function addToCorpus(folder: string, kernel: string, kept: KeptProgram): 
     throw thrown;
   }
   return true;
-}
-
-/** One after the other: the recursive form of mkdir never ends below a folder that cannot have any, as /proc. */
-function makeFolder(folder: string): void {
-  if (existsSync(folder)) return;
-  const parent = dirname(folder);
-  if (parent !== folder) makeFolder(parent);
-  mkdirSync(folder);
 }
 
 function filesOf(folder: string): string[] {

@@ -17,6 +17,12 @@ export function searchText(behaviour: Behaviour, strategy: string): string {
   return `${seen}; ${expectation(behaviour)}`;
 }
 
+/** `86 of 86 programs explored completely`, and how many were not. */
+export function completeText(complete: number, programs: number): string {
+  const sampled = complete === programs ? '' : `, ${programs - complete} sampled`;
+  return `${complete} of ${counted(programs, 'program')} explored completely${sampled}`;
+}
+
 /** No schedule is run twice by an exhaustive strategy: there are no repeats to reckon with, but there is a tree. */
 function expectation({ ahead }: Behaviour): string {
   return ahead === undefined

@@ -1,10 +1,11 @@
 /** Counterexamples as files: a `.prog` with the kernel, the schedule and the run options in it. */
 
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Program } from '../program/program.ts';
 import { printProgram } from '../program/print.ts';
 import type { FoundFinding } from '../target/target.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** Run options that a replay needs as well. */
 export interface SavedOptions {
@@ -59,9 +60,14 @@ export function programPath(folder: string, signature: string): string {
 /** Writes the program whole or not at all, and answers the path. */
 export function saveProgram(folder: string, signature: string, program: Program): string {
   const path = programPath(folder, signature);
-  mkdirSync(folder, { recursive: true });
-  const temporary = `${path}.part`;
-  writeFileSync(temporary, printProgram(program));
-  renameSync(temporary, path);
+  makeFolder(folder);
+  const temporary = `${path}.part-${process.pid}`;
+  try {
+    writeFileSync(temporary, printProgram(program));
+    renameSync(temporary, path);
+  } catch (thrown) {
+    rmSync(temporary, { force: true });
+    throw thrown;
+  }
   return path;
 }

@@ -78,6 +78,8 @@ export async function chooseTargets(
 
 function kernelsMeant(catalog: TargetCatalog, kernel: string): string[] {
   if (kernel === '') throw new UsageError('--kernel: Cannot use an empty kernel name');
+  if (kernel === 'host')
+    throw new UsageError('--kernel: Cannot use "host": it is no model kernel, but a --target');
   if (!isPattern(kernel)) return [targetNamed(kernel)];
   const meant = catalog.kernels.filter((entry) => selects(kernel, { selector: entry.spec }));
   if (meant.length > 0) return meant.map((entry) => targetNamed(entry.spec));
