@@ -18,6 +18,7 @@ import {
   type TargetCatalog,
 } from '../runner/targets.ts';
 import { UsageError } from '../runner/usage-error.ts';
+import type { Program } from '../program/program.ts';
 import type { Behaviour, RunOptions } from '../target/target.ts';
 import { oneProgram, overridesOf, type OneProgram } from './shared-flags.ts';
 import { BROKEN, FAILED, NOTHING, OK, ended, foundText, type Ending } from './exit-codes.ts';
@@ -155,12 +156,27 @@ async function runOn(
   options: RunOptions,
 ): Promise<Behaviour> {
   const { program } = one;
-  if (jobs === 1 && path === undefined) return await target.run(program, options);
+  if (jobs === 1 && path === undefined) return await runHere(target, program, options);
   const kernel = target.selector;
   const request = { kernel, hz, program, options, jobs };
   if (path === undefined) return await exploreShared(request);
   const checkpoint = new Checkpoint(path, kernel, program, options, hz);
   return await exploreShared({ ...request, checkpoint });
+}
+
+/** A signal is only heard between two turns of the event loop: there is one after every slice. */
+async function runHere(
+  target: ExplainingTarget,
+  program: Program,
+  options: RunOptions,
+): Promise<Behaviour> {
+  const slices = target.slices?.(program, options);
+  if (slices === undefined) return await target.run(program, options);
+  for (;;) {
+    const { done, value } = slices.next();
+    if (done === true) return value;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 function printBehaviour(b: Behaviour, strategy: string, place: Place): void {

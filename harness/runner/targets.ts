@@ -5,7 +5,7 @@ import { blockFor, selects, type TargetIdentity } from '../check/selector.ts';
 import type { CounterexampleView } from '../history/counterexample.ts';
 import type { Program } from '../program/program.ts';
 import type { ToExplain } from '../target/counterexample.ts';
-import type { Target } from '../target/target.ts';
+import type { Behaviour, RunOptions, Target } from '../target/target.ts';
 import { metaValue, metaWords } from './load-case.ts';
 import { isPattern } from './pattern.ts';
 import { messageOf, suggestion, UsageError } from './usage-error.ts';
@@ -27,9 +27,10 @@ export interface TargetOptions {
   readonly hz?: number;
 }
 
-/** A target that can tell one of its runs step by step. */
+/** A target that can tell one of its runs step by step, and runs in slices for who is asked to stop meanwhile. */
 export interface ExplainingTarget extends Target {
   explain?(program: Program, what: ToExplain): CounterexampleView;
+  slices?(program: Program, options: RunOptions): Generator<undefined, Behaviour>;
 }
 
 /** Where runs get their targets from; the tests have one of their own. */

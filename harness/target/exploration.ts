@@ -2,7 +2,7 @@
 
 import { Dfs } from '../explore/dfs.ts';
 import { Dpor } from '../explore/dpor.ts';
-import { explore } from '../explore/explore.ts';
+import { explore, exploreInSlices } from '../explore/explore.ts';
 import type { Branch } from '../explore/frontier.ts';
 import { Ranker } from '../explore/rank.ts';
 import { Replay } from '../explore/replay.ts';
@@ -36,6 +36,12 @@ const LOOKED_INTO = 8;
 const HOPELESS = 160_000;
 /** The same where nobody waits for the whole of it: the next program says more. */
 const HOPELESS_IN_BRIEF = 16_000;
+
+/** How a strategy came to its end. */
+interface Followed {
+  readonly end: string;
+  readonly stopped: string;
+}
 
 interface Tally<T> {
   first: T;
@@ -99,6 +105,15 @@ export class Exploration {
 
   /** Explores the whole of it. */
   behaviour(): Behaviour {
+    const slices = this.slices(false);
+    for (;;) {
+      const { done, value } = slices.next();
+      if (done === true) return value;
+    }
+  }
+
+  /** Explores the whole of it, some executions with each `next` if `pauses`: nothing else may use the machine then. */
+  *slices(pauses: boolean): Generator<undefined, Behaviour> {
     const { options } = this;
     this.prepare();
     const strategy = this.entry.make(engine, {
@@ -107,7 +122,10 @@ export class Exploration {
       ...(options.preemptions === undefined ? {} : { preemptions: options.preemptions }),
     });
     const runs = options.runs ?? (this.entry.exhaustive ? Infinity : 1000);
-    const { end, stopped } = this.follow(strategy, runs, () => false);
+    const never = (): boolean => false;
+    const { end, stopped } = pauses
+      ? yield* this.followInSlices(strategy, runs, never)
+      : this.follow(strategy, runs, never);
     const bounded =
       strategy instanceof Dfs && strategy.bounded ? `preemptions ${options.preemptions ?? 0}` : '';
     return this.result(this.whyIncomplete(end, runs, stopped, bounded));
@@ -181,26 +199,45 @@ export class Exploration {
     engine.observer = this.sanitizers;
   }
 
-  private follow(
+  private follow(strategy: Strategy, executions: number, each: () => boolean): Followed {
+    const limits = this.limits(strategy, executions, each);
+    const end = explore(engine, this.run, strategy, (reason) => this.see(reason), limits);
+    return this.followed(strategy, end, limits.stopped);
+  }
+
+  private *followInSlices(
     strategy: Strategy,
     executions: number,
     each: () => boolean,
-  ): { readonly end: string; readonly stopped: string } {
+  ): Generator<undefined, Followed> {
+    const limits = this.limits(strategy, executions, each);
+    const see = (reason: EndReason): void => this.see(reason);
+    const end = yield* exploreInSlices(engine, this.run, strategy, see, limits);
+    return this.followed(strategy, end, limits.stopped);
+  }
+
+  /** When to stop; `stopped` says why it did. */
+  private limits(strategy: Strategy, executions: number, each: () => boolean) {
     const { options } = this;
-    let stopped = '';
-    const end = explore(engine, this.run, strategy, (reason) => this.see(reason), {
+    const limits = {
       executions,
-      stop: (n) => {
-        if (each()) stopped = 'given back';
-        else if (this.broken !== undefined) stopped = 'broken';
-        else if (options.stopAtFirst === true && this.findings.size > 0) stopped = 'first finding';
-        else if (this.enough) stopped = 'a finding that was looked for';
-        else if (this.entry.exhaustive && this.isHopeless()) stopped = this.stepsReached();
+      stopped: '',
+      stop: (n: number): boolean => {
+        if (each()) limits.stopped = 'given back';
+        else if (this.broken !== undefined) limits.stopped = 'broken';
+        else if (options.stopAtFirst === true && this.findings.size > 0)
+          limits.stopped = 'first finding';
+        else if (this.enough) limits.stopped = 'a finding that was looked for';
+        else if (this.entry.exhaustive && this.isHopeless()) limits.stopped = this.stepsReached();
         else if (options.interrupted?.(n, () => this.progress(strategy)) === true)
-          stopped = 'stopped';
-        return stopped !== '';
+          limits.stopped = 'stopped';
+        return limits.stopped !== '';
       },
-    });
+    };
+    return limits;
+  }
+
+  private followed(strategy: Strategy, end: string, stopped: string): Followed {
     if (strategy instanceof Dpor) this.done = strategy.done();
     if (strategy instanceof Dpor && strategy.sleepSetBlocked > 0)
       this.broken ??= `${strategy.sleepSetBlocked} executions were sleep-set blocked: the explorer is not exact here`;

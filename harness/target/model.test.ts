@@ -298,3 +298,27 @@ t.test('what is said to be met first in an execution is met there, and not befor
   }
   t.end();
 });
+
+t.test('in slices it is the same, and can be told to stop in a pause', (t) => {
+  const slices = (text: string, kernel: string, options: RunOptions, pause: () => void) => {
+    const all = modelTarget(kernel).slices(parseProgram(text, 'test'), options);
+    for (;;) {
+      const { done, value } = all.next();
+      if (done === true) return value;
+      pause();
+    }
+  };
+  for (const [kernel, what, text, traces] of COUNTED) {
+    let pauses = 0;
+    const behaviour = slices(text, kernel, {}, () => (pauses += 1));
+    const whole = modelTarget(kernel).run(parseProgram(text, what), {});
+    t.equal(bytes(behaviour), bytes(whole), what);
+    t.equal(pauses, Math.floor(traces / 32), what);
+  }
+  const [kernel, , text] = COUNTED.find(([, , , traces]) => traces > 32) ?? COUNTED[0];
+  let stop = false;
+  const options = { interrupted: () => stop };
+  const stopped = slices(text, kernel, options, () => (stop = true));
+  t.match(stopped, { complete: false, incomplete: 'stopped', executions: 33 });
+  t.end();
+});

@@ -71,6 +71,11 @@ export class ModelTarget implements Target {
     return this.exploration(program, options).behaviour();
   }
 
+  /** The same, some executions with each `next`: nothing else may be run on a model in between. */
+  slices(program: Program, options: RunOptions): Generator<undefined, Behaviour> {
+    return this.exploration(program, options).slices(true);
+  }
+
   /** An exploration that somebody else leads, branch by branch. */
   exploration(program: Program, options: RunOptions): Exploration {
     const entry = strategyNamed(options.strategy ?? 'dpor');
