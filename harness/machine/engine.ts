@@ -278,6 +278,7 @@ export class Engine {
       return this.step;
     }
     const t = this.current;
+    if (n > 31) throw new HarnessBug(`${n} alternatives at ${site}: a mask has room for 31`);
     publish(t, Kind.CHOICE, -1, 0, site);
     pAlts[t] = n;
     return this.handOver(Kind.CHOICE, null, 0, site);

@@ -30,8 +30,8 @@ const NO_FINDINGS: readonly Finding[] = [];
 /** Steps of one execution before it is given up as endless. */
 export const DEFAULT_MAX_STEPS = 5000;
 
-/** Endless executions that are kept to be looked into. */
-const LOOKED_INTO = 8;
+/** Steps below which a bound is too small to tell a circle from a loop that counts. */
+const TELLING_STEPS = 1000;
 /** Steps in endless executions after which an exploration is given up: what is endless has no last trace. */
 const HOPELESS = 160_000;
 /** The same where nobody waits for the whole of it: the next program says more. */
@@ -327,7 +327,7 @@ export class Exploration {
     const order = engine.log.traceHash();
     if (this.entry.name !== 'dpor') this.traces.add(order);
     if (this.sanitizers.hasLearnt()) this.lessons.push(this.token());
-    if (reason === 'steps' && this.outOfSteps++ < LOOKED_INTO) this.endless.push(this.token());
+    if (reason === 'steps') this.noteEndless();
     const records = this.run.records();
     const text = reason === 'steps' ? 'step limit' : outcomeText(this.program, records);
     const history = this.run.history(records);
@@ -336,6 +336,12 @@ export class Exploration {
     for (const finding of this.sanitizers.findings()) this.note(finding, history);
     if (reason === 'steps') return;
     for (const finding of this.check(history)) this.note(finding, history);
+  }
+
+  /** Which are kept does not depend on their order: explorers meet them in different ones. */
+  private noteEndless(): void {
+    this.outOfSteps++;
+    if (engine.maxSteps >= TELLING_STEPS) this.endless = leastOf([...this.endless, this.token()]);
   }
 
   /** The call of init that made the run end before it began. */

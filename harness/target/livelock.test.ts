@@ -225,7 +225,7 @@ t.test('endless loops of the kernels are found with and without the kernel sayin
     const path = join(packageRoot(), 'cases', 'bugs', `${bug}.prog`);
     const program = parseProgram(readFileSync(path, 'utf8'), path);
     const findings = (): string[] => {
-      const seen = modelTarget(kernel).run(program, { maxSteps: 600 });
+      const seen = modelTarget(kernel).run(program, { maxSteps: 1000 });
       t.equal(seen.broken, undefined, bug);
       t.equal(seen.complete, spins.recognised, `${bug}: what goes round is not complete`);
       return seen.findings.map(({ finding }) => `${signatureOf(finding)}: ${finding.message}`);
@@ -242,5 +242,16 @@ t.test('endless loops of the kernels are found with and without the kernel sayin
       `${bug} by its circle: ${found.join('; ')}`,
     );
   }
+  t.end();
+});
+
+t.test('a loop over many descriptors that a small bound cuts is no circle', (t) => {
+  const polled = Array.from({ length: 24 }, () => 'r:POLLIN').join(', ');
+  const text = `init:\n  r, w = pipe()\nT1:\n  p = poll([${polled}], -1)\nT2:\n  y = write(w, "a")\n`;
+  const run = (maxSteps: number) =>
+    modelTarget('2.6.20').run(parseProgram(text, 'many'), { maxSteps });
+
+  t.match(run(22), { complete: false, findings: [] });
+  t.match(run(1000), { complete: true, findings: [] });
   t.end();
 });
