@@ -6,8 +6,7 @@
  * generator is suspended at the primitive and resumed when its turn comes, effect already applied. All
  * primitives share one preallocated iterator, so a step allocates nothing.
  *
- * There is one engine per JavaScript thread: the machine is a module-level singleton on purpose, so that
- * kernel code needs no handle to it.
+ * There is one engine per JavaScript thread, on purpose: so kernel code needs no handle to it.
  */
 
 import { applyEffect } from './effects.ts';
